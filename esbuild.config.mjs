@@ -1,0 +1,54 @@
+// Bundles each process on its own: the extension host, the background process, the command line, the webview.
+// `vscode` is external in the extension bundle only, so that the others fail to build if it leaks into the core.
+import { build, context } from 'esbuild';
+
+const watch = process.argv.includes('--watch');
+const production = process.argv.includes('--production');
+
+const node = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  sourcemap: production ? false : 'linked',
+  minify: production,
+  keepNames: true,
+  logLevel: 'warning',
+  outdir: 'dist',
+  define: { __LATHE_VERSION__: JSON.stringify(process.env.npm_package_version ?? (await version())) },
+};
+
+async function version() {
+  const { readFile } = await import('node:fs/promises');
+  return JSON.parse(await readFile(new URL('./package.json', import.meta.url), 'utf8')).version;
+}
+
+const bundles = [
+  { ...node, entryPoints: { extension: 'src/extension/extension.ts' }, external: ['vscode'] },
+  {
+    ...node,
+    entryPoints: { worker: 'src/worker/worker.ts', cli: 'src/cli/cli.ts' },
+    // Native or WebAssembly packages stay as packages beside the bundle.
+    external: ['onnxruntime-node', 'sharp', 'highs'],
+  },
+  {
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'esm',
+    sourcemap: production ? false : 'linked',
+    minify: production,
+    logLevel: 'warning',
+    outdir: 'dist/webview',
+    entryPoints: { editor: 'webview/editor/editor.ts' },
+    loader: { '.ttf': 'file', '.svg': 'text' },
+  },
+];
+
+if (watch) {
+  for (const options of bundles) {
+    await (await context(options)).watch();
+  }
+} else {
+  await Promise.all(bundles.map((options) => build(options)));
+}
