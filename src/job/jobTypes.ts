@@ -1,0 +1,177 @@
+import type { Layer, WeightStatistics } from '../analysis';
+import type { Refusal } from '../base/errors';
+import type { AllocationSolution, FrontierPoint } from '../methods';
+
+/** The steps of the main job, in running order. */
+export type StageName =
+  'open' | 'fold' | 'baseline' | 'ranges' | 'sensitivity' | 'allocate' | 'quantize' | 'verify' | 'export' | 'report';
+
+export interface StageProgress {
+  readonly name: StageName;
+  readonly status: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'skipped';
+  readonly done: number;
+  readonly total: number;
+  /** What is being worked on: a layer's short name, a file. */
+  readonly detail: string;
+}
+
+/** A whole picture, never a delta. */
+export interface JobProgress {
+  readonly stages: readonly StageProgress[];
+  readonly elapsedSeconds: number;
+  readonly secondsLeft: number | undefined;
+  /** Steps taken over from the cache of an earlier run. */
+  readonly resumedSteps: number;
+}
+
+export interface JobHooks {
+  readonly signal?: AbortSignal;
+  onProgress?(progress: JobProgress): void;
+  /** One line for the log. */
+  log?(line: string): void;
+}
+
+/** What was measured for one layer at one pair of widths. */
+export interface CandidateMeasurement {
+  readonly weightBits: number;
+  /** 32 = the input stays float. */
+  readonly activationBits: number;
+  /** Loss added to the network when only this layer is quantised so, in `lossUnit`. */
+  readonly loss: number;
+}
+
+export interface LayerMeasurement {
+  readonly name: string;
+  readonly shortName: string;
+  readonly parameters: number;
+  readonly macs: number | undefined;
+  readonly candidates: readonly CandidateMeasurement[];
+  /** Weight signal-to-noise ratio at each width, dB. */
+  readonly weightSqnr: readonly { readonly bits: number; readonly decibel: number }[];
+  /** Observed range of the layer's input over the calibration samples. */
+  readonly activation: { readonly min: number; readonly max: number; readonly zeros: number } | undefined;
+}
+
+/** Metric of a network on the evaluation data. */
+export interface MetricValue {
+  readonly metric: 'top1' | 'top5' | 'mse';
+  readonly value: number;
+  readonly samples: number;
+}
+
+export type LossUnit = 'nats' | 'relative MSE' | 'top-1 error';
+
+export interface AnalyzeResult {
+  readonly recipePath: string;
+  readonly modelPath: string;
+  readonly modelHash: string;
+  readonly lossUnit: LossUnit;
+  readonly baseline: MetricValue | undefined;
+  readonly layers: readonly LayerMeasurement[];
+  readonly statistics: readonly (WeightStatistics & { readonly name: string })[];
+  readonly refused: readonly (Refusal & { readonly layer: string })[];
+  /** What batch-norm folding did. */
+  readonly folded: number;
+  readonly engine: string;
+  /** Bytes of activations held at most at one time, and samples per turn. */
+  readonly memory: { readonly limit: number; readonly peak: number; readonly samplesPerTurn: number };
+  readonly seconds: number;
+  readonly resumedSteps: number;
+}
+
+/** Sizes of the weights of all layers: float32 elements × 32 is the whole. */
+export interface SizeFigures {
+  /** Σ nₗ·bₗ / (32·Σ nₗ). */
+  readonly nominal: number;
+  readonly nominalBits: number;
+  readonly packedBytes: number;
+  /** Size of the file on disk; undefined before export. */
+  readonly fileBytes: number | undefined;
+  readonly floatFileBytes: number;
+}
+
+export interface AllocatedLayer {
+  readonly name: string;
+  readonly shortName: string;
+  readonly weightBits: number;
+  readonly activationBits: number;
+  readonly pinned: boolean;
+  readonly parameters: number;
+  readonly sizeBits: number;
+  readonly predictedLoss: number;
+  /** Why the layer is as it is, where the allocation did not decide: "first layer", "pinned by …", a refusal. */
+  readonly reason: string | undefined;
+}
+
+export interface AllocateResult {
+  readonly recipePath: string;
+  readonly lockPath: string | undefined;
+  readonly solution: Omit<AllocationSolution, 'picks'>;
+  readonly layers: readonly AllocatedLayer[];
+  /** Fraction of the float size, and of the float bit-operations. */
+  readonly size: number;
+  readonly bops: number | undefined;
+  readonly lossUnit: LossUnit;
+  readonly frontier: readonly Omit<FrontierPoint, 'picks'>[];
+  readonly uniform: readonly { readonly bits: number; readonly sizeBits: number; readonly loss: number }[];
+  readonly floatBits: number;
+}
+
+export interface RunResult {
+  readonly analyze: AnalyzeResult;
+  readonly allocate: AllocateResult;
+  readonly size: SizeFigures;
+  readonly accuracy:
+    | {
+        readonly metric: MetricValue['metric'];
+        readonly samples: number;
+        readonly float: number;
+        /** Quantisation simulated in float. */
+        readonly simulated: number;
+        /** As ONNX Runtime runs the exported file by default. */
+        readonly deployed: number;
+      }
+    | undefined;
+  /** Loss of the exported network against the float one on the calibration samples, same unit as the prediction. */
+  readonly measuredLoss: number;
+  readonly layers: readonly (AllocatedLayer & {
+    readonly container: string;
+    /** Output signal-to-noise ratio against the float network, dB; errors of earlier layers included. */
+    readonly outputSqnr: number | undefined;
+    readonly notes: readonly string[];
+  })[];
+  readonly refused: readonly (Refusal & { readonly layer: string })[];
+  readonly outputs: {
+    readonly model: string;
+    readonly lock: string;
+    readonly reportJson: string;
+    readonly reportMarkdown: string;
+    readonly reportHtml: string;
+  };
+  /** False when a limit of the recipe is broken (exit code 3). */
+  readonly withinLimits: boolean;
+  readonly limitMessages: readonly string[];
+  readonly seconds: number;
+  readonly resumedSteps: number;
+}
+
+export interface EvaluateResult {
+  readonly modelPath: string;
+  readonly metric: MetricValue;
+  /** The same file as ONNX Runtime runs it by default. */
+  readonly deployed: number;
+  readonly engine: string;
+}
+
+export interface CheckResult {
+  readonly recipePath: string;
+  readonly current: boolean;
+  /** What is stale or broken, in sentences. */
+  readonly problems: readonly { readonly kind: 'stale' | 'missing' | 'limit' | 'file'; readonly message: string }[];
+}
+
+/** What `inspect` tells: see `inspectModel`. */
+export interface InspectResult {
+  readonly path: string;
+  readonly layers: readonly Layer[];
+}
