@@ -1,0 +1,153 @@
+import type {
+  AllocationView,
+  FrontierView,
+  JobId,
+  JobKind,
+  JobSnapshot,
+  MeasurementsView,
+  RecipeDiagnostic,
+  ReportView,
+} from './job';
+import type { LayerStatistics, ModelSummary } from './model';
+import type { Budget, Pin } from './webviewProtocol';
+
+/**
+ * The link between the extension host and a background process. The same program serves quick questions in one
+ * long-lived process and each job in a process of its own, so that a job can be killed without losing the answers.
+ * Weights never travel: paths, figures and summaries do.
+ */
+export const WORKER_PROTOCOL_VERSION = 1;
+
+/** How a model file is read. */
+export interface ModelAccess {
+  /** Absolute path. */
+  readonly path: string;
+  /** `false` in restricted mode: no file but the model itself is opened. */
+  readonly followExternalData: boolean;
+}
+
+/** What the recipe says, after parsing, for the views. */
+export interface RecipeSummary {
+  /** Absolute path of the model. */
+  readonly modelPath: string;
+  readonly budget: Budget;
+  readonly weightBits: readonly number[];
+  readonly activationBits: readonly number[];
+  readonly accuracyDrop: number | undefined;
+  readonly exportDirectory: string;
+  /** Overrides by glob and the layers they reach, with their place in the text (offset of the key). */
+  readonly overrides: readonly {
+    readonly pattern: string;
+    readonly offset: number;
+    readonly text: string;
+    readonly layers: readonly string[];
+  }[];
+}
+
+/** One layer for completion and hover in a recipe. */
+export interface RecipeLayer {
+  readonly name: string;
+  readonly shortName: string;
+  readonly description: string;
+  readonly parameters: number;
+  readonly macs: number | undefined;
+  /** Sentence; absent when the layer can be quantised. */
+  readonly refusal?: string;
+  /** Measured candidates, where there are any. */
+  readonly candidates: readonly {
+    readonly weightBits: number;
+    readonly activationBits: number;
+    readonly loss: number;
+  }[];
+  readonly lossUnit: string | undefined;
+}
+
+/** Replaces `length` characters from `offset` by `text`. Several edits do not overlap and are in ascending order. */
+export interface TextEditData {
+  readonly offset: number;
+  readonly length: number;
+  readonly text: string;
+}
+
+export interface WorkerRequests {
+  /** Structure only; no weight is read and no model is run. */
+  'model/open': { params: ModelAccess; result: ModelSummary };
+  /** As `model/open`, with shapes the file does not declare inferred by ONNX Runtime. Trusted workspaces only. */
+  'model/inferShapes': { params: ModelAccess; result: ModelSummary };
+  /** Reads every weight once; figures arrive as `model/statistics` with the same token before the answer. */
+  'model/statistics': { params: ModelAccess & { readonly token: number }; result: null };
+  /** Text of a first recipe and where it belongs. Nothing is written. */
+  'model/initRecipe': { params: { readonly path: string }; result: { readonly path: string; readonly text: string } };
+
+  /** Diagnostics of the text, checked against the model when it can be read. No summary when the text is no recipe. */
+  'recipe/parse': {
+    params: { readonly path: string; readonly text: string; readonly followExternalData: boolean };
+    result: { readonly diagnostics: readonly RecipeDiagnostic[]; readonly summary?: RecipeSummary };
+  };
+  'recipe/layers': {
+    params: { readonly path: string; readonly text: string; readonly followExternalData: boolean };
+    result: { readonly layers: readonly RecipeLayer[] };
+  };
+  /** Edits that bring pins and budget into the recipe's text, keeping comments and layout. */
+  'recipe/edits': {
+    params: { readonly path: string; readonly text: string; readonly pins: readonly Pin[]; readonly budget?: Budget };
+    result: { readonly edits: readonly TextEditData[]; readonly changed: number };
+  };
+  /** Whether the lock still belongs to recipe, model and data. */
+  'recipe/lockState': {
+    params: { readonly recipePath: string };
+    result: { readonly lock: 'missing' | 'current' | 'stale'; readonly problems: readonly string[] };
+  };
+
+  /** From the cache beside the recipe; absent when nothing has been measured. */
+  'measurements/read': { params: { readonly recipePath: string }; result: { readonly view?: MeasurementsView } };
+  /** Without a budget: the recipe's own. */
+  'allocation/solve': {
+    params: {
+      readonly recipePath: string;
+      readonly budget?: Budget;
+      readonly pins: readonly Pin[];
+      readonly precision: 'hull' | 'exact';
+    };
+    result: AllocationView;
+  };
+  'allocation/frontier': {
+    params: { readonly recipePath: string; readonly pins: readonly Pin[]; readonly precision: 'hull' | 'exact' };
+    result: FrontierView;
+  };
+  'report/read': {
+    params: { readonly recipePath: string };
+    result: {
+      readonly view?: ReportView;
+      /** Absolute paths of the files there are. */
+      readonly files: { readonly json?: string; readonly markdown?: string; readonly html?: string };
+    };
+  };
+
+  /** Answers at once; all else comes as `job/snapshot`. A process runs one job and ends with it. */
+  'job/start': {
+    params: { readonly id: JobId; readonly kind: JobKind; readonly recipePath: string; readonly budget?: Budget };
+    result: { readonly id: JobId };
+  };
+  /** Asks for an end at the next step. Who cannot wait kills the process: finished steps are on disk. */
+  'job/cancel': { params: { readonly id: JobId }; result: null };
+}
+
+export interface WorkerNotifications {
+  'model/statistics': { readonly token: number; readonly layers: readonly LayerStatistics[] };
+  'job/snapshot': JobSnapshot;
+  'job/log': { readonly id: JobId; readonly line: string };
+  log: { readonly level: 'info' | 'warn' | 'error'; readonly message: string };
+}
+
+/** The background process's end. */
+export interface WorkerSide {
+  readonly requests: WorkerRequests;
+  readonly notifications: object;
+}
+
+/** The extension host's end. */
+export interface WorkerClientSide {
+  readonly requests: object;
+  readonly notifications: WorkerNotifications;
+}
