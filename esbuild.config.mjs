@@ -15,13 +15,7 @@ const node = {
   keepNames: true,
   logLevel: 'warning',
   outdir: 'dist',
-  define: { __LATHE_VERSION__: JSON.stringify(process.env.npm_package_version ?? (await version())) },
 };
-
-async function version() {
-  const { readFile } = await import('node:fs/promises');
-  return JSON.parse(await readFile(new URL('./package.json', import.meta.url), 'utf8')).version;
-}
 
 const bundles = [
   { ...node, entryPoints: { extension: 'src/extension/extension.ts' }, external: ['vscode'] },

@@ -1,0 +1,444 @@
+import { cutBefore } from '../analysis';
+import type { Cut, InferenceRunner, Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
+import { invariant, throwIfCancelled } from '../base/errors';
+import { fakeQuantizeInto } from '../kernels';
+import { dequantizeWeight, quantizeWeight } from '../methods';
+import type { GramMatrix, GridWithRange } from '../methods';
+import { extractModel } from '../onnx';
+import type { Model, TensorType, Value } from '../onnx';
+import type { MeasurementCache } from './cache/measurementCache';
+import { cacheKey } from './cache/cacheKey';
+import type { Dataset } from './data/dataset';
+import { createRunner } from './createRunner';
+import { floatTensorData, floatValues } from './floatTensor';
+import type { CandidateMeasurement } from './jobTypes';
+import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
+import type { LossSum, NetworkLoss } from './networkLoss';
+import type { RecipeQuantization } from './recipe/recipe';
+import { sampleBatches } from './sampleBatches';
+import type { SampleRange } from './sampleBatches';
+import type { StageSteps } from './stageTracker';
+
+/** One layer with the widths to be tried on it. */
+export interface SensitivityTarget {
+  readonly layer: Layer;
+  readonly weightBits: readonly number[];
+  /** 32 = float. */
+  readonly activationBits: readonly number[];
+  /** Grid of the layer's input at each width below 32. */
+  readonly grids: ReadonlyMap<number, GridWithRange>;
+  readonly gram: GramMatrix | undefined;
+}
+
+export interface SensitivityOptions {
+  /** Batch norm folded, topologically sorted. Not changed. */
+  readonly model: Model;
+  readonly shapes: ShapeTable;
+  readonly targets: readonly SensitivityTarget[];
+  readonly dataset: Dataset;
+  readonly samples: number;
+  readonly loss: NetworkLoss;
+  readonly weights: RecipeQuantization['weights'];
+  /** Bytes of activations that may be held at a time. */
+  readonly memoryLimit: number;
+  readonly factory: RunnerFactory;
+  readonly cache: MeasurementCache;
+  /** What the figures depend on besides layer, widths and samples: model, data, recipe sections, version. */
+  readonly cacheScope: Readonly<Record<string, unknown>>;
+  readonly steps: StageSteps;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface SensitivityResult {
+  readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
+  readonly peakBytes: number;
+  readonly samplesPerTurn: number;
+}
+
+type Batch = Map<string, TensorData>;
+
+/** Sums of one layer over one turn of samples, keyed "weightBits/activationBits", as they lie in the cache. */
+interface StoredSums {
+  readonly sums: Readonly<Record<string, LossSum>>;
+}
+
+/**
+ * Measures the loss of the network with one layer quantised (weights at b bits, its input at a bits) and everything
+ * else at float, for every layer and pair of widths: the sensitivity of Hubara et al. (ICML 2021), section 4.
+ *
+ * The network in front of the layer is run once: the scan walks the layers in running order, holds the values that cross
+ * the cut in front of the present layer for all samples of a turn, and replays only the nodes behind the cut. The layer
+ * gets its weight and its quantised input as graph inputs, so that one session serves all candidates of a layer.
+ * Cost: about half of layers × candidates whole-network runs, plus one run for the reference.
+ * Memory: the values at two neighbouring cuts for the samples of one turn; turns are as large as `memoryLimit` allows.
+ */
+export async function scanSensitivity(options: SensitivityOptions): Promise<SensitivityResult> {
+  const { model, targets, dataset } = options;
+  const cuts = cutBefore(
+    model.graph,
+    targets.map((target) => target.layer.node),
+  );
+  const order = targets.map((_, index) => index).sort((a, b) => cuts[a]!.position - cuts[b]!.position);
+  const batches = sampleBatches(dataset, options.samples);
+  const total = targets.reduce((sum, target) => sum + pairsOf(target).length, 0);
+
+  const first = batches[0];
+  invariant(first !== undefined, 'a scan needs at least one sample');
+  const scan = new Scan(options, cuts, order);
+  try {
+    const bytesPerBatch = await scan.probe(first);
+    const batchesPerTurn = Math.max(1, Math.floor(options.memoryLimit / bytesPerBatch));
+    const turns: SampleRange[][] = [];
+    for (let i = 0; i < batches.length; i += batchesPerTurn) {
+      turns.push(batches.slice(i, i + batchesPerTurn));
+    }
+    options.steps.setTotal(total * turns.length);
+    for (const turn of turns) {
+      await scan.turn(turn);
+    }
+    return {
+      candidates: scan.results(),
+      peakBytes: scan.peakBytes,
+      samplesPerTurn: Math.min(options.samples, batchesPerTurn * first.count),
+    };
+  } finally {
+    await scan.close();
+  }
+}
+
+class Scan {
+  peakBytes = 0;
+  private reference: InferenceRunner | undefined;
+  private readonly sums = new Map<string, Map<string, LossSum>>();
+  private readonly outputNames: readonly string[];
+
+  constructor(
+    private readonly options: SensitivityOptions,
+    private readonly cuts: readonly Cut[],
+    /** Indices of the targets in running order. */
+    private readonly order: readonly number[],
+  ) {
+    this.outputNames = options.model.graph.outputs.map((output) => output.name);
+  }
+
+  /** Runs one batch through all cuts and returns the bytes that a batch needs at the worst pair of cuts. */
+  async probe(range: SampleRange): Promise<number> {
+    const names = new Set<string>();
+    for (const cut of this.cuts) {
+      for (const value of cut.live) {
+        names.add(value.name);
+      }
+    }
+    const inputs = this.options.dataset.batch(range.start, range.count);
+    const bytes = new Map<string, number>();
+    for (const [name, tensor] of inputs) {
+      bytes.set(name, byteLength(tensor));
+    }
+    const inner = [...names].filter((name) => !inputs.has(name));
+    // Fetching everything of one batch at once would hold the whole network's activations: a few values at a time.
+    for (let i = 0; i < inner.length; i += 16) {
+      const group = inner.slice(i, i + 16);
+      const runner = await this.create(this.inputValues(), group);
+      const fetched = await runner.run(inputs, group);
+      await runner.release();
+      for (const [name, tensor] of fetched) {
+        bytes.set(name, byteLength(tensor));
+      }
+      throwIfCancelled(this.options.signal);
+    }
+    let worst = [...inputs.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
+    let previous = worst;
+    for (const index of this.order) {
+      const held = this.cuts[index]!.live.reduce((sum, value) => sum + (bytes.get(value.name) ?? 0), 0);
+      worst = Math.max(worst, held + previous);
+      previous = held;
+    }
+    return Math.max(worst, 1);
+  }
+
+  async turn(ranges: readonly SampleRange[]): Promise<void> {
+    const { dataset, targets, signal } = this.options;
+    let state: Batch[] | undefined;
+    let references: Batch[] | undefined;
+    let held: readonly Value[] = [];
+    for (const index of this.order) {
+      const target = targets[index]!;
+      const cut = this.cuts[index]!;
+      const stored = this.stored(target, ranges);
+      const missing = pairsOf(target).filter((pair) => stored.sums[pairKey(pair)] === undefined);
+      this.keep(target, stored, ranges);
+      const known = pairsOf(target).length - missing.length;
+      if (known > 0) {
+        this.options.steps.resume(target.layer.shortName, known);
+      }
+      if (missing.length === 0) {
+        continue;
+      }
+      references ??= await this.referenceOutputs(ranges);
+      if (state === undefined) {
+        state = ranges.map((range) => new Map(dataset.batch(range.start, range.count)));
+        held = this.inputValues();
+      }
+      state = await this.advance(state, held, cut);
+      held = cut.live;
+      throwIfCancelled(signal);
+      await this.measure(target, cut, missing, state, references, ranges, stored);
+    }
+  }
+
+  results(): Map<string, readonly CandidateMeasurement[]> {
+    const results = new Map<string, readonly CandidateMeasurement[]>();
+    for (const target of this.options.targets) {
+      const sums = this.sums.get(target.layer.name);
+      results.set(
+        target.layer.name,
+        pairsOf(target).map((pair) => ({
+          weightBits: pair.weightBits,
+          activationBits: pair.activationBits,
+          loss: meanLoss(sums?.get(pairKey(pair)) ?? EMPTY_LOSS),
+        })),
+      );
+    }
+    return results;
+  }
+
+  async close(): Promise<void> {
+    await this.reference?.release();
+  }
+
+  private inputValues(): readonly Value[] {
+    return this.options.model.graph.trueInputs;
+  }
+
+  private async referenceOutputs(ranges: readonly SampleRange[]): Promise<Batch[]> {
+    this.reference ??= await this.create(this.inputValues(), this.outputNames);
+    const outputs: Batch[] = [];
+    for (const range of ranges) {
+      outputs.push(await this.reference.run(this.options.dataset.batch(range.start, range.count), this.outputNames));
+      throwIfCancelled(this.options.signal);
+    }
+    return outputs;
+  }
+
+  /** Carries all batches from one cut to the next: runs the nodes in between and keeps what is still alive. */
+  private async advance(state: Batch[], from: readonly Value[], to: Cut): Promise<Batch[]> {
+    const there = new Set(from.map((value) => value.name));
+    const wanted = to.live.map((value) => value.name).filter((name) => !there.has(name));
+    const keep = to.live.map((value) => value.name).filter((name) => there.has(name));
+    const runner = wanted.length > 0 ? await this.create(from, wanted) : undefined;
+    const next: Batch[] = [];
+    try {
+      for (const batch of state) {
+        const made =
+          runner === undefined ? new Map<string, TensorData>() : await runner.run(feedsFor(runner, batch), wanted);
+        const carried: Batch = new Map(made);
+        for (const name of keep) {
+          carried.set(name, batch.get(name)!);
+        }
+        next.push(carried);
+        throwIfCancelled(this.options.signal);
+      }
+    } finally {
+      await runner?.release();
+    }
+    this.peakBytes = Math.max(this.peakBytes, heldBytes(state) + heldBytes(next));
+    return next;
+  }
+
+  private async measure(
+    target: SensitivityTarget,
+    cut: Cut,
+    missing: readonly WidthPair[],
+    state: readonly Batch[],
+    references: readonly Batch[],
+    ranges: readonly SampleRange[],
+    stored: StoredSums,
+  ): Promise<void> {
+    const { layer } = target;
+    const suffix = await this.suffix(layer, cut);
+    try {
+      const weights = new Map<number, TensorData>();
+      for (const { weightBits } of missing) {
+        if (!weights.has(weightBits)) {
+          weights.set(weightBits, this.quantizedWeight(target, weightBits));
+        }
+      }
+      const sums = new Map(missing.map((pair) => [pairKey(pair), EMPTY_LOSS]));
+      for (const [index, batch] of state.entries()) {
+        const range = ranges[index]!;
+        const labels =
+          this.options.loss.measure === 'kl' || this.options.loss.measure === 'mse'
+            ? undefined
+            : this.options.dataset.labels(range.start, range.count);
+        for (const activationBits of new Set(missing.map((pair) => pair.activationBits))) {
+          const feeds = feedsFor(suffix.runner, batch);
+          if (suffix.inputName !== undefined) {
+            feeds.set(suffix.inputName, quantizedInput(target, batch, activationBits));
+          }
+          for (const pair of missing.filter((candidate) => candidate.activationBits === activationBits)) {
+            feeds.set(suffix.weightName, weights.get(pair.weightBits)!);
+            const outputs = await suffix.runner.run(feeds, this.outputNames);
+            const loss = this.options.loss.measureBatch(references[index]!, outputs, labels);
+            sums.set(pairKey(pair), addLoss(sums.get(pairKey(pair))!, loss));
+            throwIfCancelled(this.options.signal);
+          }
+        }
+      }
+      const complete: StoredSums = { sums: { ...stored.sums, ...Object.fromEntries(sums) } };
+      this.options.cache.put(this.key(target, ranges), complete);
+      for (const [key, loss] of sums) {
+        this.add(layer.name, key, loss);
+      }
+      this.options.steps.advance(layer.shortName, missing.length);
+    } finally {
+      await suffix.runner.release();
+    }
+  }
+
+  /** The nodes from the cut on, with the layer's weight and (where it is quantised) its data input fed from outside. */
+  private async suffix(
+    layer: Layer,
+    cut: Cut,
+  ): Promise<{ runner: InferenceRunner; weightName: string; inputName: string | undefined }> {
+    const edited = this.options.model.clone();
+    const node = edited.graph.nodes.find((candidate) => candidate.key === layer.node.key);
+    invariant(node !== undefined, `layer ${layer.name} is lost in a copy of the model`);
+    const weightType: TensorType = {
+      kind: 'tensor',
+      elementType: layer.weight.tensor.dataType,
+      shape: layer.weight.shape,
+    };
+    const weight = edited.graph.addInput(edited.graph.freshName('lathe_weight'), weightType);
+    node.setInput(layer.weight.inputIndex, weight);
+    const inputs: { name: string; type: TensorType }[] = [{ name: weight.name, type: weightType }];
+    let inputName: string | undefined;
+    const data = node.inputs[layer.dataInputIndex];
+    invariant(data !== undefined, `layer ${layer.name} has no data input`);
+    if (layer.quantizeActivations.possible) {
+      const type = this.typeOf(data.name);
+      const input = edited.graph.addInput(edited.graph.freshName('lathe_input'), type);
+      node.setInput(layer.dataInputIndex, input);
+      inputs.push({ name: input.name, type });
+      inputName = input.name;
+    }
+    for (const value of cut.live) {
+      const still = edited.graph.value(value.name);
+      if (still !== undefined && (still.uses().length > 0 || still.isGraphOutput)) {
+        inputs.push({ name: value.name, type: this.typeOf(value.name) });
+      }
+    }
+    const model = extractModel(edited, { inputs, outputs: this.outputNames });
+    return { runner: await this.load(model), weightName: weight.name, inputName };
+  }
+
+  private quantizedWeight(target: SensitivityTarget, bits: number): TensorData {
+    const { layer } = target;
+    const quantized = quantizeWeight(layer, {
+      ...this.options.weights,
+      bits,
+      ...(target.gram === undefined ? {} : { gram: target.gram }),
+    });
+    return floatTensorData(layer.weight.tensor.dataType, layer.weight.shape, dequantizeWeight(quantized));
+  }
+
+  private create(inputs: readonly Value[], outputs: readonly string[]): Promise<InferenceRunner> {
+    const model = extractModel(this.options.model, {
+      inputs: inputs.map((value) => ({ name: value.name, type: this.typeOf(value.name) })),
+      outputs,
+    });
+    return this.load(model);
+  }
+
+  private load(model: Model): Promise<InferenceRunner> {
+    return createRunner(this.options.factory, model);
+  }
+
+  private typeOf(name: string): TensorType {
+    const known = this.options.shapes.get(name);
+    invariant(known !== undefined, `the type of ${name} is unknown`);
+    return known;
+  }
+
+  private key(target: SensitivityTarget, ranges: readonly SampleRange[]): string {
+    return cacheKey({
+      ...this.options.cacheScope,
+      what: 'sensitivity',
+      layer: target.layer.name,
+      samples: ranges.map((range) => [range.start, range.count]),
+    });
+  }
+
+  private stored(target: SensitivityTarget, ranges: readonly SampleRange[]): StoredSums {
+    return this.options.cache.get<StoredSums>(this.key(target, ranges)) ?? { sums: {} };
+  }
+
+  private keep(target: SensitivityTarget, stored: StoredSums, _ranges: readonly SampleRange[]): void {
+    for (const pair of pairsOf(target)) {
+      const sum = stored.sums[pairKey(pair)];
+      if (sum !== undefined) {
+        this.add(target.layer.name, pairKey(pair), sum);
+      }
+    }
+  }
+
+  private add(layer: string, key: string, loss: LossSum): void {
+    const sums = this.sums.get(layer) ?? new Map<string, LossSum>();
+    sums.set(key, addLoss(sums.get(key) ?? EMPTY_LOSS, loss));
+    this.sums.set(layer, sums);
+  }
+}
+
+interface WidthPair {
+  readonly weightBits: number;
+  readonly activationBits: number;
+}
+
+function pairsOf(target: SensitivityTarget): WidthPair[] {
+  return target.weightBits.flatMap((weightBits) =>
+    target.activationBits.map((activationBits) => ({ weightBits, activationBits })),
+  );
+}
+
+function pairKey(pair: WidthPair): string {
+  return `${pair.weightBits}/${pair.activationBits}`;
+}
+
+function quantizedInput(target: SensitivityTarget, batch: Batch, bits: number): TensorData {
+  const name = target.layer.node.inputs[target.layer.dataInputIndex]?.name ?? '';
+  const input = batch.get(name);
+  invariant(input !== undefined, `the input ${name} of layer ${target.layer.name} is not at hand`);
+  const grid = target.grids.get(bits);
+  if (bits >= 32 || grid === undefined) {
+    return input;
+  }
+  const values = floatValues(input);
+  const quantized = new Float32Array(values.length);
+  fakeQuantizeInto(values, 0, values.length, quantized, 0, grid.scale, grid.zeroPoint, grid.qmin, grid.qmax);
+  return floatTensorData(input.type, input.dims, quantized);
+}
+
+/** Only what the runner asks for; a live value that the cut model no longer reads is left out. */
+function feedsFor(runner: InferenceRunner, batch: Batch): Batch {
+  const feeds: Batch = new Map();
+  for (const input of runner.inputs) {
+    const tensor = batch.get(input.name);
+    if (tensor !== undefined) {
+      feeds.set(input.name, tensor);
+    }
+  }
+  return feeds;
+}
+
+function byteLength(tensor: TensorData): number {
+  return 'byteLength' in tensor.data ? tensor.data.byteLength : tensor.data.length * 16;
+}
+
+function heldBytes(batches: readonly Batch[]): number {
+  let sum = 0;
+  for (const batch of batches) {
+    for (const tensor of batch.values()) {
+      sum += byteLength(tensor);
+    }
+  }
+  return sum;
+}
