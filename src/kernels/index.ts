@@ -1,0 +1,49 @@
+export { roundHalfEven } from './rounding';
+export {
+  asymmetricGrid,
+  gridRange,
+  signedRange,
+  symmetricGrid,
+  symmetricScale,
+  unsignedRange,
+  type IntegerRange,
+  type QuantGrid,
+} from './quantGrid';
+export {
+  dequantizeChannelsInto,
+  dequantizeInto,
+  fakeQuantizeInto,
+  quantizeChannelsInto,
+  quantizeInto,
+} from './quantize';
+export {
+  histogramQuantizationError,
+  maxAbs,
+  quantizationError,
+  scanAsymmetricScale,
+  scanSymmetricScale,
+  type ScanResult,
+} from './rangeScan';
+export { quadraticForm, scanOutputErrorScale } from './outputErrorScan';
+export { accumulateMoments, createMoments, variance, type Moments } from './moments';
+export { countNonFinite, countZeros, histogramInto, minMaxInto, sortedQuantile } from './histogram';
+export { countCompliantGroups, countExcessNonZeros } from './groupSparsity';
+export {
+  countTopK,
+  crossEntropyRowsInto,
+  crossEntropySum,
+  klDivergenceRowsInto,
+  klDivergenceSum,
+  logSumExp,
+  logSumExpRowsInto,
+  softmaxRowsInto,
+} from './divergence';
+export { cosineSimilarity, decibels, maxAbsDifference, sqnr, squaredError, sumOfSquares } from './difference';
+export { accumulateCrossProduct, accumulateGram, mirrorUpperTriangle, scaleMatrix } from './gram';
+export {
+  convColumnsInto,
+  convTransposeColumnsInto,
+  evenPositions,
+  matrixColumnsInto,
+  type ConvGeometry,
+} from './inputColumns';
