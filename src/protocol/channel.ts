@@ -349,7 +349,18 @@ export class Channel<Here extends ChannelSide, There extends ChannelSide> {
   }
 
   private answer(id: number, answer: object): void {
-    this.post({ type: 'answer', id, ...answer });
+    try {
+      this.link.send({ type: 'answer', id, ...answer });
+    } catch (error) {
+      // A value that cannot be sent (a cycle, a bigint) is a bug of the handler, not the end of the link.
+      this.log(`the answer to request ${id} could not be sent: ${messageOf(error)}`);
+      this.post({
+        type: 'answer',
+        id,
+        ok: false,
+        error: { code: 'internal', message: `The answer could not be sent: ${messageOf(error)}` },
+      });
+    }
   }
 
   private hear(message: Record<string, unknown>): void {
