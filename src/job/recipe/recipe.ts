@@ -18,10 +18,11 @@ export interface Recipe {
   readonly seed: number;
 }
 
+export type Metric = 'top1' | 'top5' | 'mse';
+
 export interface RecipeData {
   readonly calibration: DataSpec | undefined;
-  readonly evaluation:
-    (DataSpec & { readonly labels: string | undefined; readonly metric: 'top1' | 'top5' | 'mse' }) | undefined;
+  readonly evaluation: (DataSpec & { readonly metric: Metric }) | undefined;
   readonly preprocess: Preprocess;
 }
 
@@ -29,15 +30,18 @@ export interface DataSpec {
   /** Absolute path and as written. */
   readonly path: string;
   readonly source: string;
-  /** Model input → array in the source. Empty: the single input takes the single matching array. */
+  /** Model input → array in the source. Empty: inputs take the arrays of their names, or the single one that fits. */
   readonly inputs: ReadonlyMap<string, string>;
-  /** At most this many samples, from the front after a seeded shuffle is *not* applied: the first ones, in order. */
+  /** Array with the class of each sample; image folders and IDX files bring their own. */
+  readonly labels: string | undefined;
+  /** At most this many samples: the first ones, in order. */
   readonly samples: number | undefined;
 }
 
-/** x' = (x · scale − mean[c]) / std[c]; applied to integer arrays and images; float arrays too when given. */
+/** x' = (x · scale − mean[c]) / std[c], for every model input of floating type. */
 export interface Preprocess {
   readonly scale: number;
+  /** One number, or one per channel. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
@@ -46,18 +50,19 @@ export type RangeMethod = 'min-max' | 'percentile' | 'mse';
 
 export interface RecipeQuantization {
   readonly weights: {
+    /** Ascending. */
     readonly bits: readonly number[];
     readonly granularity: 'per-channel' | 'per-tensor';
     readonly symmetric: boolean;
     readonly range: 'min-max' | 'mse' | 'output-mse';
   };
   readonly activations: {
-    /** 32 stands for "keep float". */
+    /** Ascending; 32 stands for "keep float". */
     readonly bits: readonly number[];
     readonly granularity: 'per-tensor';
     readonly symmetric: boolean;
     readonly range: RangeMethod;
-    /** For `percentile`: 99.9, 99.99. */
+    /** For `percentile`: share of values inside the range, in percent, e.g. 99.99. */
     readonly percentile: number;
   };
   /** `tied`: one number decides both; `free`: weights and activations are chosen apart. */
@@ -74,13 +79,18 @@ export interface RecipeQuantization {
   readonly firstAndLast: number | undefined;
 }
 
+export interface RecipeBudget {
+  /** Fraction of the float32 size of all weights. */
+  readonly size: number | undefined;
+  /** Fraction of the bit-operations with every layer at 8-bit weights and 8-bit inputs (float is 16). */
+  readonly bops: number | undefined;
+  /** Predicted loss, with `minimize: 'size'` only. */
+  readonly loss: number | undefined;
+}
+
 export interface RecipeAllocation {
   readonly minimize: 'loss' | 'size';
-  readonly budget: {
-    readonly size: number | undefined;
-    readonly bops: number | undefined;
-    readonly loss: number | undefined;
-  };
+  readonly budget: RecipeBudget;
   readonly engine: 'auto' | 'javascript-lp-solver' | 'highs' | 'pareto';
   /** Seconds an engine may take before the next one takes over. */
   readonly timeLimit: number;
