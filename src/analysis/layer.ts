@@ -1,4 +1,5 @@
 import type { Node, Tensor, Value } from '../onnx';
+import type { ChainStep } from './constantChain';
 
 export type LayerKind =
   | 'Conv'
@@ -11,10 +12,16 @@ export type LayerKind =
   | 'RNN'
   | 'QLinearConv'
   | 'QLinearMatMul'
+  | 'ConvInteger'
+  | 'MatMulInteger'
   | 'MatMulNBits';
 
-/** Whether something can be done to a layer; where not, one sentence says why. */
-export type Verdict = { readonly possible: true } | { readonly possible: false; readonly reason: string };
+/**
+ * Whether something can be done to a layer; where not, one sentence says why. `note` qualifies a yes, e.g. "the last
+ * group holds 2 of 4 channels".
+ */
+export type Verdict =
+  { readonly possible: true; readonly note?: string } | { readonly possible: false; readonly reason: string };
 
 /**
  * The constant operand of a layer, as the layer's node sees it: the initializer (or Constant) at the end of a chain of
@@ -29,12 +36,29 @@ export interface LayerWeight {
   readonly tensor: Tensor;
   /** Nodes between the constant and the layer, in running order: Transpose, Reshape, Identity, Cast, DequantizeLinear… */
   readonly chain: readonly Node[];
+  /** What each node of `chain` does, in the same order. */
+  readonly steps: readonly ChainStep[];
   /** Shape as the layer sees it, after the chain. */
   readonly shape: readonly number[];
   /** Axis of `shape` that indexes output channels (per-channel scales run along it). */
   readonly outAxis: number;
   /** Axis of `shape` that is summed over (N:M groups run along it). */
   readonly inAxis: number;
+  /** `outAxis` and `inAxis` as axes of the stored tensor; undefined where a Reshape merged or split the axis. */
+  readonly storedOutAxis: number | undefined;
+  readonly storedInAxis: number | undefined;
+}
+
+/** A constant vector added to the output channels of a layer. */
+export interface LayerBias {
+  /** What `node` reads. */
+  readonly value: Value;
+  /** The stored constant; its elements are one per output channel. */
+  readonly tensor: Tensor;
+  /** The layer's node, or the Add right behind a MatMul. */
+  readonly node: Node;
+  /** Which input of `node` it is. */
+  readonly inputIndex: number;
 }
 
 /** A node with weights that Lathe can name, measure and perhaps compress. */
@@ -49,11 +73,11 @@ export interface Layer {
   /** Index of the node's data input (the activation that is quantised). */
   readonly dataInputIndex: number;
   /** Constant bias, if the node (or an Add right behind a MatMul) has one. */
-  readonly bias: { readonly value: Value; readonly tensor: Tensor } | undefined;
+  readonly bias: LayerBias | undefined;
   /** Convolution groups; 1 for everything else. */
   readonly groups: number;
   readonly isDepthwise: boolean;
-  /** Elements of the weight; a tied weight is counted by each of its layers. */
+  /** Elements of the weight (W and R of a recurrent layer); a tied weight is counted by each of its layers. */
   readonly parameters: number;
   /** Layers that read the same stored constant share this id (the constant's name); undefined when the layer is alone. */
   readonly tie: string | undefined;

@@ -46,7 +46,7 @@ export function scanOutputErrorScale(
   const errors = new Float64Array(4);
   let best = 100;
   let bestError = Infinity;
-  // NaN stands for "no candidate": a quotient of a zero scale must not be tried.
+  // 0 stands for "no candidate" in the last, partly filled four.
   const scaleOf = (k: number): number => Math.fround((max * k) / 100 / high);
   const tryFour = (a: number, b: number, c: number, d: number): void => {
     const candidates = [a, b, c, d];

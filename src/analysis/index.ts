@@ -1,0 +1,36 @@
+export type {
+  InferenceRunner,
+  RunnerFactory,
+  RunnerOptions,
+  RunnerValue,
+  TensorArray,
+  TensorData,
+} from './inferenceRunner';
+export type { Layer, LayerBias, LayerKind, LayerWeight, Verdict } from './layer';
+export { findLayers } from './findLayers';
+export { describeLayer } from './describeLayer';
+export {
+  isPlain,
+  storedAxis,
+  traceConstant,
+  type ChainStep,
+  type ConstantChain,
+} from './constantChain';
+export { evaluateChain, storedOrder } from './evaluateChain';
+export { mergeTypes, type ShapeTable } from './shapeTable';
+export { declaredShapes } from './declaredShapes';
+export { inferShapes, type InferShapesOptions } from './inferShapes';
+export { layerMacs, totalMacs } from './macs';
+export { NM_PATTERNS, nmEligibility, reductionLength, type NmPattern } from './nmPatterns';
+export { measureWeight, type NmCompliance, type WeightStatistics } from './weightStatistics';
+export {
+  codesToWeight,
+  matrixLayout,
+  matrixToWeight,
+  readWeight,
+  rowGroupOf,
+  weightAsMatrix,
+  type MatrixLayout,
+  type WeightMatrix,
+} from './weightMatrix';
+export type { AnalysisErrorCode } from './errors';
