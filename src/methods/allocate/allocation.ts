@@ -22,6 +22,10 @@ export interface AllocationUnit {
   readonly choices: readonly Choice[];
   /** Why the choices are fewer than the recipe's widths: named when a budget cannot be reached. */
   readonly pin?: string;
+  /** What the choices would be without the pin: lets an unreachable budget be explained. */
+  readonly unpinned?: readonly Choice[];
+  /** Largest amount by which a loss was raised so that more bits never cost more (see `makeMonotone`); absent when none was. */
+  readonly raisedBy?: number;
 }
 
 export type Objective =
@@ -35,24 +39,43 @@ export interface AllocationProblem {
 
 export type EngineName = 'javascript-lp-solver' | 'highs' | 'pareto';
 
-export interface AllocationSolution {
-  /** Index into `choices` for each unit, in the order of `units`. */
-  readonly picks: readonly number[];
+/** What a whole policy costs. */
+export interface PolicyCost {
   readonly loss: number;
   readonly sizeBits: number;
   readonly bitOperations: number;
+}
+
+/** One engine's try at a problem, in the order tried. */
+export interface EngineAttempt {
   readonly engine: EngineName;
-  /** True when the engine proved optimality. */
+  /**
+   * `proven`: finished, optimal. `unproven`: an answer within the budgets without proof. `time-limit`: nothing usable in
+   * time. `inexact`: the answer was fractional, over a budget, or beaten by another engine. `failed`: the engine broke.
+   */
+  readonly outcome: 'proven' | 'unproven' | 'time-limit' | 'inexact' | 'failed';
+  readonly seconds: number;
+  /** One sentence where the outcome needs one. */
+  readonly note?: string;
+}
+
+export interface AllocationSolution extends PolicyCost {
+  /** Index into `choices` for each unit, in the order of `units`. */
+  readonly picks: readonly number[];
+  readonly engine: EngineName;
+  /** True when optimality was proved. */
   readonly proven: boolean;
   /** Lower bound on the objective (loss, or size in bits): the engine's, or the LP relaxation's. */
   readonly bound: number;
   readonly seconds: number;
+  /** All engines tried, so that a takeover can be reported. Empty when nothing had to be decided. */
+  readonly attempts: readonly EngineAttempt[];
 }
 
 export interface FrontierPoint {
   readonly sizeBits: number;
   readonly loss: number;
   readonly picks: readonly number[];
-  /** `hull`: lower convex hull, at once. `exact`: solved to optimality. */
+  /** `hull`: lower convex hull, at once (such a point is optimal at its size). `exact`: solved to optimality. */
   readonly kind: 'hull' | 'exact';
 }

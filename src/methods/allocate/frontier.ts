@@ -1,0 +1,178 @@
+import { LatheError, throwIfCancelled } from '../../base/errors';
+import type { AllocationUnit, FrontierPoint, PolicyCost } from './allocation';
+import { exactKnapsack, rawKnapsack, validateProblem, type Knapsack } from './knapsack';
+import { wholeFrontier } from './paretoMerge';
+import { hullSteps } from './relaxation';
+import { solveAllocation } from './solveAllocation';
+import { policyCost } from './verifySolution';
+
+/**
+ * Lower convex hull of (size, loss) over all policies, smallest size first: the vertices of all units' hulls, taken one
+ * step at a time by loss saved per bit. Each point is optimal at its own size; between two of them better ones than the
+ * lower may exist (see {@link refineFrontier}). One sort: milliseconds for hundreds of layers.
+ */
+export function frontier(units: readonly AllocationUnit[]): FrontierPoint[] {
+  validateProblem({ units, objective: { minimize: 'loss' } });
+  const raw = rawKnapsack(units, 'loss', [{ name: 'size', budget: Infinity }]);
+  const { start, steps } = hullSteps(raw.units, 0);
+  const picks = [...start];
+  let { sizeBits } = policyCost(units, picks);
+  const points: FrontierPoint[] = [pointOf(units, picks, sizeBits, 'hull')];
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!;
+    picks[step.unit] = step.to;
+    sizeBits += step.weight;
+    points.push(pointOf(units, picks, sizeBits, 'hull'));
+  }
+  return points;
+}
+
+export interface RefineOptions {
+  /** Sizes in bits to solve for. Without them the whole frontier is wanted. */
+  readonly sizes?: readonly number[];
+  readonly maxBitOperations?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Seconds in all; what is not done by then is left out. 10 by default. */
+  readonly timeLimit?: number;
+}
+
+/** States kept for a whole frontier: 100 MB. */
+const FRONTIER_STATES = 4_000_000;
+/** Sizes solved for when the whole frontier is out of reach. */
+const SAMPLED_SIZES = 100;
+
+/**
+ * Exact points of the size/loss frontier, smallest size first; no point is dominated by another. Sizes that cannot be
+ * reached are left out. With neither sizes nor a limit on bit-operations the whole frontier is returned where it is small enough
+ * (some 20 layers with six widths), else a hundred sizes spread evenly.
+ *
+ * @throws CancelledError
+ */
+export async function refineFrontier(
+  units: readonly AllocationUnit[],
+  options: RefineOptions = {},
+): Promise<FrontierPoint[]> {
+  validateProblem({ units, objective: { minimize: 'loss', ...bitOperationLimit(options) } });
+  const { signal, timeLimit = 10 } = options;
+  throwIfCancelled(signal);
+  const deadline = performance.now() + timeLimit * 1000;
+  if (options.sizes === undefined && options.maxBitOperations === undefined) {
+    const knapsack = wholeKnapsack(units);
+    const all = await wholeFrontier(knapsack, {
+      stateLimit: FRONTIER_STATES,
+      deadline: performance.now() + (timeLimit * 1000) / 2,
+      signal,
+    });
+    if (all !== undefined) {
+      return undominated(
+        all.map((found) => {
+          const picks = [...found].map((pick, u) => knapsack.units[u]!.source[pick]!);
+          return pointOf(units, picks, policyCost(units, picks).sizeBits, 'exact');
+        }),
+      );
+    }
+  }
+  const points: FrontierPoint[] = [];
+  for (const size of options.sizes ?? spreadSizes(units)) {
+    throwIfCancelled(signal);
+    const left = (deadline - performance.now()) / 1000;
+    if (left <= 0) {
+      break;
+    }
+    const point = await solveAt(units, size, left, options);
+    if (point !== undefined) {
+      points.push(point);
+    }
+  }
+  return undominated(points);
+}
+
+async function solveAt(
+  units: readonly AllocationUnit[],
+  size: number,
+  timeLimit: number,
+  options: RefineOptions,
+): Promise<FrontierPoint | undefined> {
+  const objective = { minimize: 'loss', maxSizeBits: size, ...bitOperationLimit(options) } as const;
+  try {
+    const solution = await solveAllocation(
+      { units, objective },
+      { engine: 'pareto', timeLimit, signal: options.signal },
+    );
+    const { sizeBits, loss, picks, proven } = solution;
+    return proven ? { sizeBits, loss, picks, kind: 'exact' } : undefined;
+  } catch (error) {
+    if (LatheError.is(error, 'allocate/infeasible')) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function bitOperationLimit(options: RefineOptions): { maxBitOperations?: number } {
+  return options.maxBitOperations === undefined ? {} : { maxBitOperations: options.maxBitOperations };
+}
+
+function wholeKnapsack(units: readonly AllocationUnit[]): Knapsack {
+  // A budget nobody can exceed, but finite: the row must stay.
+  const most = units.reduce((sum, unit) => sum + Math.max(...unit.choices.map((c) => c.sizeBits)), 0);
+  const raw = rawKnapsack(units, 'loss', [{ name: 'size', budget: most }]);
+  return exactKnapsack(raw, units, Infinity, { keepRows: true });
+}
+
+function spreadSizes(units: readonly AllocationUnit[]): number[] {
+  const hull = frontier(units);
+  const low = hull[0]!.sizeBits;
+  const high = hull[hull.length - 1]!.sizeBits;
+  return Array.from({ length: SAMPLED_SIZES }, (_, i) => Math.floor(low + ((high - low) * i) / (SAMPLED_SIZES - 1)));
+}
+
+function pointOf(
+  units: readonly AllocationUnit[],
+  picks: readonly number[],
+  sizeBits: number,
+  kind: FrontierPoint['kind'],
+): FrontierPoint {
+  let loss = 0;
+  for (let u = 0; u < units.length; u++) {
+    loss += units[u]!.choices[picks[u]!]!.loss;
+  }
+  return { sizeBits, loss, picks: [...picks], kind };
+}
+
+function undominated(points: readonly FrontierPoint[]): FrontierPoint[] {
+  const sorted = [...points].sort((a, b) => a.sizeBits - b.sizeBits || a.loss - b.loss);
+  const kept: FrontierPoint[] = [];
+  for (const point of sorted) {
+    if (kept.length === 0 || point.loss < kept[kept.length - 1]!.loss) {
+      kept.push(point);
+    }
+  }
+  return kept;
+}
+
+export interface UniformPoint extends PolicyCost {
+  readonly weightBits: number;
+  readonly activationBits: number;
+  readonly picks: readonly number[];
+}
+
+/**
+ * What one width everywhere would cost, for comparison: every unit at (w, a) where it may choose, pinned and excluded units
+ * as they are. Pairs that some free unit does not offer are left out. Widest first.
+ */
+export function uniformPoints(units: readonly AllocationUnit[]): UniformPoint[] {
+  const free = units.filter((unit) => unit.choices.length > 1);
+  const points: UniformPoint[] = [];
+  for (const { weightBits, activationBits } of free[0]?.choices ?? []) {
+    const picks = units.map((unit) =>
+      unit.choices.length === 1
+        ? 0
+        : unit.choices.findIndex((c) => c.weightBits === weightBits && c.activationBits === activationBits),
+    );
+    if (!picks.includes(-1)) {
+      points.push({ weightBits, activationBits, picks, ...policyCost(units, picks) });
+    }
+  }
+  return points.sort((a, b) => b.weightBits - a.weightBits || b.activationBits - a.activationBits);
+}
