@@ -28,9 +28,7 @@ export function canonicalJson(value: unknown): string {
   }
   invariant(!ArrayBuffer.isView(value), 'canonical JSON of binary data: hash it first');
   const entries: [string, unknown][] =
-    value instanceof Map
-      ? [...value].map(([k, v]) => [String(k), v] as [string, unknown])
-      : Object.entries(value as object);
+    value instanceof Map ? [...value].map(([k, v]) => [String(k), v]) : Object.entries(value);
   const fields = entries
     .filter(([, v]) => v !== undefined)
     // By code unit, not by locale: the order must not depend on the machine.

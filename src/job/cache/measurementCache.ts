@@ -36,6 +36,7 @@ export class MeasurementCache {
   ) {}
 
   /** The stored value; undefined when there is none, or only a damaged one. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows what its keys lead to
   get<T>(key: CacheKey): T | undefined {
     const path = this.pathOf(key);
     let text: string;

@@ -1,6 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Disposable } from '../../base/disposable';
+import { LatheError } from '../../base/errors';
 import { cacheWrite, jobBusy } from './errors';
 import { prepareCacheDirectory } from './measurementCache';
 
@@ -41,7 +42,7 @@ export function acquireRunLock(directory: string): Disposable {
       }
     }
   } catch (error) {
-    throw error instanceof Error && error.name === 'LatheError' ? error : cacheWrite(path, error);
+    throw LatheError.is(error) ? error : cacheWrite(path, error);
   }
   const holder = parseOwner(readText(path) ?? '');
   throw jobBusy(directory, holder?.pid ?? 0, holder?.startedAt);

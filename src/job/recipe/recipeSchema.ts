@@ -348,7 +348,7 @@ export const recipeSchema = Type.Object(
             Type.String({
               minLength: 1,
               default: 'compressed',
-              description: 'Folder for the compressed model and its report, relative to the recipe.',
+              description: 'Folder for the compressed model, relative to the recipe; not the one the model is in.',
             }),
           ),
           format: Type.Optional(
