@@ -34,3 +34,4 @@ export {
   type WeightMatrix,
 } from './weightMatrix';
 export type { AnalysisErrorCode } from './errors';
+export { cutBefore, type Cut } from './cuts';

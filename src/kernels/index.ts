@@ -47,3 +47,11 @@ export {
   matrixColumnsInto,
   type ConvGeometry,
 } from './inputColumns';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  toBfloat16Into,
+  toFloat16Into,
+} from './halfFloat';
