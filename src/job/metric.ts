@@ -1,8 +1,9 @@
 import type { InferenceRunner, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
+import { countTopK, squaredError } from '../kernels';
 import type { Dataset } from './data/dataset';
+import { floatValues, isFloatTensor } from './floatTensor';
 import type { MetricValue } from './jobTypes';
-import { countTop, floatData, isFloatData } from './networkLoss';
 import { sampleBatches } from './sampleBatches';
 
 const EVALUATION_BATCH = 100;
@@ -41,8 +42,9 @@ export async function evaluateMetric(
       const scores = outputs.get(output.name);
       const labels = dataset.labels(range.start, range.count);
       invariant(labels !== undefined, `the metric ${metric} needs labels`);
-      const classes = scores?.dims.at(-1) ?? 1;
-      sum += countTop(floatData(scores), labels, range.count, classes, metric === 'top1' ? 1 : 5);
+      invariant(scores !== undefined, `output ${output.name} is missing`);
+      const classes = scores.dims.at(-1) ?? 1;
+      sum += countTopK(floatValues(scores), 0, range.count, classes, labels, 0, metric === 'top1' ? 1 : 5);
       weight += range.count;
     }
     samples += range.count;
@@ -59,14 +61,13 @@ function squaredDifference(
   let sum = 0;
   let count = 0;
   for (const [name, tensor] of reference) {
-    if (!isFloatData(tensor)) {
+    const other = changed.get(name);
+    if (!isFloatTensor(tensor) || other === undefined) {
       continue;
     }
-    const before = floatData(tensor);
-    const after = floatData(changed.get(name));
-    for (let i = 0; i < before.length; i++) {
-      sum += (before[i]! - after[i]!) ** 2;
-    }
+    const before = floatValues(tensor);
+    const after = floatValues(other);
+    sum += squaredError(before, 0, after, 0, before.length);
     count += before.length;
   }
   return { sum, count };

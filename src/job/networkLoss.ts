@@ -1,6 +1,7 @@
 import type { TensorData } from '../analysis';
 import { invariant } from '../base/errors';
-import { crossEntropyRows, klDivergenceRows, squaredErrorSum } from '../kernels';
+import { countTopK, crossEntropySum, klDivergenceSum, squaredError, sumOfSquares } from '../kernels';
+import { floatValues, isFloatTensor } from './floatTensor';
 import type { LossUnit } from './jobTypes';
 import type { RecipeQuantization } from './recipe/recipe';
 
@@ -49,26 +50,26 @@ export class NetworkLoss {
     labels: Int32Array | undefined,
   ): LossSum {
     if (this.measure === 'mse') {
-      return this.squaredError(reference, changed);
+      return this.relativeError(reference, changed);
     }
     const [name] = reference.keys();
     invariant(name !== undefined, 'a network without outputs has no loss');
-    const before = floatData(reference.get(name));
-    const after = floatData(changed.get(name));
+    const before = outputValues(reference, name);
+    const after = outputValues(changed, name);
     const classes = reference.get(name)?.dims.at(-1) ?? 1;
     const rows = before.length / classes;
     switch (this.measure) {
       case 'kl':
         return {
-          sum: klDivergenceRows(this.logits(before), this.logits(after), rows, classes),
+          sum: klDivergenceSum(this.logits(before), 0, this.logits(after), 0, rows, classes),
           weight: rows,
         };
       case 'cross-entropy':
         invariant(labels !== undefined, 'cross-entropy needs labels');
-        return { sum: crossEntropyRows(this.logits(after), labels, rows, classes), weight: rows };
+        return { sum: crossEntropySum(this.logits(after), 0, rows, classes, labels, 0), weight: rows };
       case 'top1': {
         invariant(labels !== undefined, 'top-1 needs labels');
-        return { sum: rows - countTop(after, labels, rows, classes, 1), weight: rows };
+        return { sum: rows - countTopK(after, 0, rows, classes, labels, 0, 1), weight: rows };
       }
     }
   }
@@ -85,55 +86,24 @@ export class NetworkLoss {
     return logs;
   }
 
-  private squaredError(reference: ReadonlyMap<string, TensorData>, changed: ReadonlyMap<string, TensorData>): LossSum {
+  private relativeError(reference: ReadonlyMap<string, TensorData>, changed: ReadonlyMap<string, TensorData>): LossSum {
     let sum = 0;
     let weight = 0;
     for (const [name, tensor] of reference) {
-      if (!isFloatData(tensor)) {
+      if (!isFloatTensor(tensor)) {
         continue;
       }
-      const before = floatData(tensor);
-      const after = floatData(changed.get(name));
-      sum += squaredErrorSum(before, after);
-      for (const value of before) {
-        weight += value * value;
-      }
+      const before = floatValues(tensor);
+      const after = outputValues(changed, name);
+      sum += squaredError(before, 0, after, 0, before.length);
+      weight += sumOfSquares(before, 0, before.length);
     }
     return { sum, weight };
   }
 }
 
-/** How many rows have their label among the `k` largest scores; ties go to the smaller class index. */
-export function countTop(scores: Float32Array, labels: Int32Array, rows: number, classes: number, k: number): number {
-  let hits = 0;
-  for (let row = 0; row < rows; row++) {
-    const start = row * classes;
-    const label = labels[row]!;
-    const own = scores[start + label]!;
-    let ahead = 0;
-    for (let c = 0; c < classes; c++) {
-      const other = scores[start + c]!;
-      if (other > own || (other === own && c < label)) {
-        ahead++;
-      }
-    }
-    // A NaN score is behind nothing and ahead of nothing: it must not count as a hit.
-    if (ahead < k && !Number.isNaN(own)) {
-      hits++;
-    }
-  }
-  return hits;
-}
-
-export function isFloatData(tensor: TensorData): boolean {
-  return tensor.data instanceof Float32Array || tensor.data instanceof Float64Array;
-}
-
-export function floatData(tensor: TensorData | undefined): Float32Array {
-  invariant(tensor !== undefined, 'an output is missing');
-  if (tensor.data instanceof Float32Array) {
-    return tensor.data;
-  }
-  invariant(tensor.data instanceof Float64Array, `output has type ${tensor.type}, not float`);
-  return Float32Array.from(tensor.data);
+function outputValues(outputs: ReadonlyMap<string, TensorData>, name: string): Float32Array {
+  const tensor = outputs.get(name);
+  invariant(tensor !== undefined, `output ${name} is missing`);
+  return floatValues(tensor);
 }

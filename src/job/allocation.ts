@@ -1,0 +1,195 @@
+import { layerMacs } from '../analysis';
+import type { Layer, ShapeTable } from '../analysis';
+import { LatheError } from '../base/errors';
+import { buildUnits, frontier, policyCost, solveAllocation, uniformPoints } from '../methods';
+import type { AllocationLayer, AllocationProblem, AllocationSolution, AllocationUnit, Objective } from '../methods';
+import { bopsUnknown, noBudget } from './errors';
+import type { AllocatedLayer, AllocateResult, CandidateMeasurement, LossUnit } from './jobTypes';
+import { FLOAT_BITS, edgeLayers, layerWidths } from './layerWidths';
+import type { LayerWidths, WidthPin } from './layerWidths';
+import type { Recipe, RecipeBudget } from './recipe/recipe';
+
+/** What a budget is a fraction of. */
+export interface AllocationTotals {
+  /** Bits of all weights at float32; a tied weight counts once. */
+  readonly floatBits: number;
+  /** Σ MACs · 8 · 8 over all layers; undefined where a layer's MACs are unknown. */
+  readonly eightBitOperations: number | undefined;
+}
+
+/** The integer programme of one recipe, before a budget is set. */
+export interface AllocationModel {
+  readonly recipe: Recipe;
+  readonly layers: readonly Layer[];
+  readonly widths: ReadonlyMap<string, LayerWidths>;
+  readonly units: readonly AllocationUnit[];
+  readonly totals: AllocationTotals;
+  readonly lossUnit: LossUnit;
+}
+
+export interface AllocationModelInput {
+  readonly recipe: Recipe;
+  readonly layers: readonly Layer[];
+  readonly shapes: ShapeTable;
+  readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
+  readonly lossUnit: LossUnit;
+  readonly pins?: readonly WidthPin[];
+}
+
+/** Builds units from layers and measurements. Throws `allocate/*` (see `buildUnits`). */
+export function buildAllocationModel(input: AllocationModelInput): AllocationModel {
+  const { recipe, layers, shapes } = input;
+  const edges = edgeLayers(layers);
+  const pins = new Map((input.pins ?? []).map((pin) => [pin.layer, pin]));
+  const widths = new Map(layers.map((layer) => [layer.name, layerWidths(recipe, layer, edges, pins.get(layer.name))]));
+  const macs = new Map(layers.map((layer) => [layer.name, layerMacs(layer, shapes)]));
+  const units = buildUnits({
+    layers: layers.map((layer): AllocationLayer => {
+      const width = widths.get(layer.name)!;
+      return {
+        name: layer.name,
+        parameters: layer.parameters,
+        macs: macs.get(layer.name) ?? 0,
+        tie: layer.tie,
+        candidates: width.excluded ? [] : (input.candidates.get(layer.name) ?? []),
+        pinnedWeight: width.excluded ? undefined : width.pinnedWeight,
+        pinnedActivation: width.pinnedActivation,
+        allowedWeights: width.allowedWeights,
+        allowedActivations: width.allowedActivations,
+        excluded: width.excluded,
+      };
+    }),
+    pairing: recipe.quantization.pairing,
+    firstAndLast: recipe.quantization.firstAndLast,
+    edges: [...edges],
+  });
+  return { recipe, layers, widths, units, totals: totalsOf(layers, macs), lossUnit: input.lossUnit };
+}
+
+function totalsOf(layers: readonly Layer[], macs: ReadonlyMap<string, number | undefined>): AllocationTotals {
+  let floatBits = 0;
+  let operations: number | undefined = 0;
+  const counted = new Set<string>();
+  for (const layer of layers) {
+    if (layer.tie === undefined || !counted.has(layer.tie)) {
+      floatBits += layer.parameters * FLOAT_BITS;
+      counted.add(layer.tie ?? layer.name);
+    }
+    const own = macs.get(layer.name);
+    operations = own === undefined || operations === undefined ? undefined : operations + own * 64;
+  }
+  return { floatBits, eightBitOperations: operations };
+}
+
+/** The recipe's budget in bits and bit-operations. Throws usage errors when it says nothing or MACs are unknown. */
+export function objectiveFor(model: AllocationModel, budget: RecipeBudget): Objective {
+  const { totals, recipe } = model;
+  if (budget.bops !== undefined && totals.eightBitOperations === undefined) {
+    throw bopsUnknown(recipe.modelPath);
+  }
+  const operations =
+    budget.bops === undefined || totals.eightBitOperations === undefined
+      ? {}
+      : { maxBitOperations: budget.bops * totals.eightBitOperations };
+  if (budget.loss !== undefined) {
+    return { minimize: 'size', maxLoss: budget.loss, ...operations };
+  }
+  if (budget.size === undefined && budget.bops === undefined) {
+    throw noBudget(recipe.path);
+  }
+  const size = budget.size === undefined ? {} : { maxSizeBits: budget.size * totals.floatBits };
+  return { minimize: 'loss', ...size, ...operations };
+}
+
+/**
+ * Solves the programme. Throws `allocate/infeasible` with the smallest feasible budget, as a fraction too.
+ */
+export async function solve(
+  model: AllocationModel,
+  budget: RecipeBudget,
+  options: { readonly engine?: Recipe['allocation']['engine']; readonly signal?: AbortSignal | undefined } = {},
+): Promise<AllocationSolution> {
+  const problem: AllocationProblem = { units: model.units, objective: objectiveFor(model, budget) };
+  return await solveAllocation(problem, {
+    engine: options.engine ?? model.recipe.allocation.engine,
+    timeLimit: model.recipe.allocation.timeLimit,
+    signal: options.signal,
+  });
+}
+
+/** The best point of the lower hull within the budget: at once, for a view that follows a slider. */
+export function solveOnHull(model: AllocationModel, budget: RecipeBudget): readonly number[] {
+  const objective = objectiveFor(model, budget);
+  const points = frontier(model.units);
+  const within = points.filter((point) => {
+    const cost = policyCost(model.units, point.picks);
+    return objective.minimize === 'loss'
+      ? cost.sizeBits <= (objective.maxSizeBits ?? Infinity) &&
+          cost.bitOperations <= (objective.maxBitOperations ?? Infinity)
+      : cost.loss <= objective.maxLoss && cost.bitOperations <= (objective.maxBitOperations ?? Infinity);
+  });
+  const best = objective.minimize === 'loss' ? within.at(-1) : within[0];
+  if (best === undefined) {
+    throw new LatheError('allocate/hull', 'No point of the lower hull lies within the budget.');
+  }
+  return best.picks;
+}
+
+/** Each layer with what the picks make of it. */
+export function allocatedLayers(model: AllocationModel, picks: readonly number[]): AllocatedLayer[] {
+  const choiceOf = new Map(
+    model.units.flatMap((unit, index) => unit.members.map((name) => [name, { unit, pick: picks[index]! }] as const)),
+  );
+  return model.layers.map((layer): AllocatedLayer => {
+    const { unit, pick } = choiceOf.get(layer.name)!;
+    const choice = unit.choices[pick]!;
+    const width = model.widths.get(layer.name)!;
+    const shares = unit.members[0] !== layer.name;
+    return {
+      name: layer.name,
+      shortName: layer.shortName,
+      weightBits: choice.weightBits,
+      activationBits: layer.quantizeActivations.possible ? choice.activationBits : FLOAT_BITS,
+      pinned: width.pinnedWeight !== undefined || width.pinnedActivation !== undefined,
+      parameters: layer.parameters,
+      sizeBits: shares ? 0 : choice.sizeBits,
+      predictedLoss: shares ? 0 : choice.loss,
+      reason: shares ? `shares its weight with ${unit.name}` : width.reason,
+    };
+  });
+}
+
+/** A solution with all that is said about it. */
+export function allocateResult(
+  model: AllocationModel,
+  solution: AllocationSolution,
+  lockPath: string | undefined,
+): AllocateResult {
+  const { picks, ...rest } = solution;
+  const { floatBits, eightBitOperations } = model.totals;
+  return {
+    recipePath: model.recipe.path,
+    lockPath,
+    solution: rest,
+    layers: allocatedLayers(model, picks),
+    size: solution.sizeBits / floatBits,
+    bops: eightBitOperations === undefined ? undefined : solution.bitOperations / eightBitOperations,
+    lossUnit: model.lossUnit,
+    frontier: frontier(model.units).map(({ sizeBits, loss, kind }) => ({ sizeBits, loss, kind })),
+    uniform: uniformWidths(model),
+    floatBits,
+  };
+}
+
+/** One width everywhere, weights and activations alike where both have it, else at the widest activations. */
+export function uniformWidths(model: AllocationModel): AllocateResult['uniform'] {
+  const points = uniformPoints(model.units);
+  const byBits = new Map<number, (typeof points)[number]>();
+  for (const point of points) {
+    const known = byBits.get(point.weightBits);
+    if (known === undefined || point.activationBits === point.weightBits) {
+      byBits.set(point.weightBits, point);
+    }
+  }
+  return [...byBits.values()].map(({ weightBits, sizeBits, loss }) => ({ bits: weightBits, sizeBits, loss }));
+}

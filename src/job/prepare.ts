@@ -1,0 +1,83 @@
+import { dirname, join } from 'node:path';
+import { findLayers, inferShapes } from '../analysis';
+import type { Layer, RunnerFactory, ShapeTable } from '../analysis';
+import { LATHE_VERSION } from '../base/version';
+import { modelHash, openModel } from '../onnx';
+import type { Model } from '../onnx';
+import { foldBatchNorm, foldConstants } from '../passes';
+import type { FoldBatchNormResult } from '../passes';
+import { createOnnxRuntime } from '../runtime/onnxRuntime';
+import { MeasurementCache } from './cache/measurementCache';
+import { checkRecipeAgainstModel } from './recipe/checkRecipe';
+import { recipeInvalid } from './recipe/errors';
+import { loadRecipeText } from './recipe/loadRecipe';
+import type { Recipe } from './recipe/recipe';
+import type { StageTracker } from './stageTracker';
+
+/** A recipe with its model opened, folded and looked through: what every step of a job starts from. */
+export interface PreparedJob {
+  readonly recipe: Recipe;
+  /** As it is on disk. */
+  readonly original: Model;
+  /** A copy with constants and batch norms folded, topologically sorted. */
+  readonly model: Model;
+  readonly layers: readonly Layer[];
+  readonly shapes: ShapeTable;
+  readonly folding: FoldBatchNormResult;
+  /** SHA-256 of the model file and its external data. */
+  readonly hash: string;
+  readonly cache: MeasurementCache;
+  readonly factory: RunnerFactory;
+}
+
+/** Folder for measurements and the run lock: beside the recipe, git-ignored. */
+export function cacheDirectory(recipePath: string): string {
+  return join(dirname(recipePath), '.lathe');
+}
+
+/**
+ * Opens recipe and model, folds, finds layers and shapes.
+ *
+ * Throws `recipe/*` (usage) with all problems of the recipe, those against the model included; `onnx/*` for an unreadable
+ * model; `runtime/load` for one that ONNX Runtime refuses.
+ */
+export async function prepareJob(recipePath: string, tracker: StageTracker): Promise<PreparedJob> {
+  const opened = await tracker.stage('open', 2, async (steps) => {
+    const { recipe, text, positions } = loadRecipeText(recipePath);
+    const original = openModel(recipe.modelPath);
+    steps.advance(recipe.model);
+    const problems = checkRecipeAgainstModel(recipe, findLayers(original), positions);
+    const errors = problems.filter((problem) => problem.severity === 'error');
+    if (errors.length > 0) {
+      throw recipeInvalid(recipePath, text, errors);
+    }
+    for (const problem of problems) {
+      tracker.log(problem.message);
+    }
+    const hash = modelHash(original);
+    steps.advance(recipe.model);
+    return { recipe, original, hash };
+  });
+  const factory = createOnnxRuntime();
+  const prepared = await tracker.stage('fold', 2, async (steps) => {
+    const model = opened.original.clone();
+    const constants = foldConstants(model);
+    const folding = foldBatchNorm(model);
+    model.graph.sortTopologically();
+    steps.advance('batch norm');
+    for (const refusal of [...constants.refused, ...folding.refused]) {
+      tracker.log(`Not folded: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
+    }
+    const shapes = await inferShapes(model, factory);
+    const layers = findLayers(model, { shapes });
+    steps.advance('shapes');
+    return { model, folding, shapes, layers };
+  });
+  const cache = new MeasurementCache(cacheDirectory(recipePath), { log: (line) => tracker.log(line) });
+  return { ...opened, ...prepared, cache, factory };
+}
+
+/** What every measurement of a job depends on. */
+export function measurementScope(job: Pick<PreparedJob, 'hash' | 'factory'>): Readonly<Record<string, unknown>> {
+  return { version: LATHE_VERSION, engine: job.factory.engine, model: job.hash };
+}

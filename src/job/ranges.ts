@@ -1,0 +1,179 @@
+import type { Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
+import { invariant, throwIfCancelled } from '../base/errors';
+import { ActivationObserver, gramAccumulator } from '../methods';
+import type { GramAccumulator, GramMatrix, GridWithRange } from '../methods';
+import { extractModel } from '../onnx';
+import type { Model } from '../onnx';
+import { cacheKey } from './cache/cacheKey';
+import type { MeasurementCache } from './cache/measurementCache';
+import { createRunner } from './createRunner';
+import type { Dataset } from './data/dataset';
+import { floatValues } from './floatTensor';
+import type { RecipeQuantization } from './recipe/recipe';
+import { sampleBatches } from './sampleBatches';
+import type { StageSteps } from './stageTracker';
+
+/** What was seen of one layer's input. */
+export interface InputRange {
+  readonly min: number;
+  readonly max: number;
+  /** Share of exact zeros, 0…1. */
+  readonly zeros: number;
+  readonly grids: ReadonlyMap<number, GridWithRange>;
+  /** Second moments of the input columns, where the weight range asks for them. */
+  readonly gram: GramMatrix | undefined;
+}
+
+export interface RangeOptions {
+  readonly model: Model;
+  readonly shapes: ShapeTable;
+  /** Layers with the input widths wanted for them; 32 needs no range. */
+  readonly wanted: readonly { readonly layer: Layer; readonly bits: readonly number[] }[];
+  readonly dataset: Dataset;
+  readonly samples: number;
+  readonly quantization: RecipeQuantization;
+  readonly factory: RunnerFactory;
+  readonly cache: MeasurementCache;
+  readonly cacheScope: Readonly<Record<string, unknown>>;
+  readonly steps: StageSteps;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** As it lies in the cache. */
+interface StoredRange {
+  readonly min: number;
+  readonly max: number;
+  readonly zeros: number;
+  readonly grids: Readonly<Record<string, GridWithRange>>;
+}
+
+/** Inputs fetched in one run: bounds what a batch of a deep network holds at a time. */
+const INPUTS_PER_RUN = 8;
+
+/**
+ * Runs the float network over the calibration samples and turns what every layer reads into a grid for each width.
+ * Layers that read the same value share one observation.
+ */
+export async function measureRanges(options: RangeOptions): Promise<Map<string, InputRange>> {
+  const { dataset, samples, signal, steps } = options;
+  const needsGram = options.quantization.weights.range === 'output-mse';
+  const results = new Map<string, InputRange>();
+  const pending = new Map<string, { layer: Layer; bits: readonly number[] }[]>();
+  for (const wanted of options.wanted) {
+    const stored = needsGram ? undefined : options.cache.get<StoredRange>(rangeKey(options, wanted));
+    if (stored !== undefined) {
+      results.set(wanted.layer.name, fromStored(stored));
+      steps.resume(wanted.layer.shortName);
+      continue;
+    }
+    const name = inputName(wanted.layer);
+    pending.set(name, [...(pending.get(name) ?? []), wanted]);
+  }
+  const names = [...pending.keys()];
+  for (let i = 0; i < names.length; i += INPUTS_PER_RUN) {
+    const group = names.slice(i, i + INPUTS_PER_RUN);
+    const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!, needsGram)]));
+    await watch(options, watchers, samples);
+    for (const watcher of watchers.values()) {
+      for (const { layer, bits } of watcher.wanted) {
+        const range = watcher.range(layer, bits, options.quantization.activations);
+        results.set(layer.name, range);
+        options.cache.put(rangeKey(options, { layer, bits }), toStored(range));
+        steps.advance(layer.shortName);
+      }
+    }
+    throwIfCancelled(signal);
+  }
+  invariant(results.size === options.wanted.length, `${dataset.samples} samples gave no range for some layers`);
+  return results;
+}
+
+async function watch(
+  options: RangeOptions,
+  watchers: ReadonlyMap<string, InputWatcher>,
+  samples: number,
+): Promise<void> {
+  const graph = options.model.graph;
+  const fed = new Set(graph.trueInputs.map((input) => input.name));
+  const fetched = [...watchers.keys()].filter((name) => !fed.has(name));
+  const model = extractModel(options.model, {
+    inputs: graph.trueInputs.map((input) => ({ name: input.name, type: options.shapes.get(input.name)! })),
+    outputs: fetched,
+  });
+  const runner = fetched.length > 0 ? await createRunner(options.factory, model) : undefined;
+  try {
+    for (const range of sampleBatches(options.dataset, samples)) {
+      const feeds = options.dataset.batch(range.start, range.count);
+      const used = new Map([...feeds].filter(([name]) => runner?.inputs.some((input) => input.name === name)));
+      const values = runner === undefined ? new Map<string, TensorData>() : await runner.run(used, fetched);
+      for (const [name, watcher] of watchers) {
+        const tensor = values.get(name) ?? feeds.get(name);
+        invariant(tensor !== undefined, `value ${name} was not fetched`);
+        watcher.observe(tensor);
+      }
+      throwIfCancelled(options.signal);
+    }
+  } finally {
+    await runner?.release();
+  }
+}
+
+/** Watches one value on behalf of all layers that read it. */
+class InputWatcher {
+  private readonly observer = new ActivationObserver();
+  private readonly grams: ReadonlyMap<string, GramAccumulator | undefined>;
+
+  constructor(
+    readonly wanted: readonly { readonly layer: Layer; readonly bits: readonly number[] }[],
+    needsGram: boolean,
+  ) {
+    this.grams = new Map(needsGram ? wanted.map(({ layer }) => [layer.name, gramAccumulator(layer)]) : []);
+  }
+
+  observe(tensor: TensorData): void {
+    const values = floatValues(tensor);
+    this.observer.observe(values);
+    for (const gram of this.grams.values()) {
+      gram?.add(values, tensor.dims);
+    }
+  }
+
+  range(layer: Layer, bits: readonly number[], activations: RecipeQuantization['activations']): InputRange {
+    const grids = new Map<number, GridWithRange>();
+    for (const width of bits) {
+      if (width < 32) {
+        const { range: method, symmetric, percentile } = activations;
+        grids.set(width, this.observer.range(width, { method, symmetric, percentile }));
+      }
+    }
+    const { min, max, zeros } = this.observer;
+    return { min, max, zeros, grids, gram: this.grams.get(layer.name)?.finish() };
+  }
+}
+
+function inputName(layer: Layer): string {
+  const value = layer.node.inputs[layer.dataInputIndex];
+  invariant(value !== undefined, `layer ${layer.name} has no data input`);
+  return value.name;
+}
+
+function rangeKey(options: RangeOptions, wanted: { readonly layer: Layer; readonly bits: readonly number[] }) {
+  const { range, symmetric, percentile, granularity } = options.quantization.activations;
+  return cacheKey({
+    ...options.cacheScope,
+    what: 'range',
+    layer: wanted.layer.name,
+    bits: wanted.bits,
+    settings: { range, symmetric, percentile: range === 'percentile' ? percentile : undefined, granularity },
+    samples: options.samples,
+  });
+}
+
+function toStored({ min, max, zeros, grids }: InputRange): StoredRange {
+  return { min, max, zeros, grids: Object.fromEntries(grids) };
+}
+
+function fromStored({ min, max, zeros, grids }: StoredRange): InputRange {
+  const entries = Object.entries(grids).map(([bits, grid]) => [Number(bits), grid] as const);
+  return { min, max, zeros, grids: new Map(entries), gram: undefined };
+}
