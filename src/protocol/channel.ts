@@ -16,8 +16,10 @@ export interface ChannelSide {
 
 type Requests<S extends ChannelSide> = S['requests'];
 type Notifications<S extends ChannelSide> = S['notifications'];
-type Params<T, K extends keyof T> = T[K] extends { params: infer P } ? P : never;
-type Result<T, K extends keyof T> = T[K] extends { result: infer R } ? R : never;
+/** Parameters of request `K` in a request table. */
+export type Params<T, K extends keyof T> = T[K] extends { params: infer P } ? P : never;
+/** Result of request `K` in a request table. */
+export type Result<T, K extends keyof T> = T[K] extends { result: infer R } ? R : never;
 
 interface MinimalSignal {
   readonly aborted: boolean;

@@ -84,8 +84,14 @@ export interface WorkerRequests {
     params: { readonly path: string; readonly text: string; readonly followExternalData: boolean };
     result: { readonly diagnostics: readonly RecipeDiagnostic[]; readonly summary?: RecipeSummary };
   };
+  /** The model's layers, or those a pattern of the recipe means. */
   'recipe/layers': {
-    params: { readonly path: string; readonly text: string; readonly followExternalData: boolean };
+    params: {
+      readonly path: string;
+      readonly text: string;
+      readonly followExternalData: boolean;
+      readonly pattern?: string;
+    };
     result: { readonly layers: readonly RecipeLayer[] };
   };
   /** Edits that bring pins and budget into the recipe's text, keeping comments and layout. */

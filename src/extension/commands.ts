@@ -1,0 +1,162 @@
+import * as vscode from 'vscode';
+import type { JobId, JobKind } from '../protocol/job';
+import type { EditorActions } from './editorActions';
+import { extensionError, isCancellation, toWireError } from './errors';
+import { isRecipe } from './fileNames';
+import type { FilesTree } from './filesTree';
+import { jobLine, jobTitle } from './jobProgress';
+import type { JobNode } from './jobsTree';
+import type { ModelEditorProvider } from './modelEditorProvider';
+import type { DocumentServices } from './modelDocument';
+import { openSample } from './sample';
+
+export interface CommandServices extends DocumentServices {
+  readonly editors: ModelEditorProvider;
+  readonly actions: EditorActions;
+  readonly files: FilesTree;
+  readonly extensionUri: vscode.Uri;
+  readonly storageUri: vscode.Uri;
+}
+
+/** Every command of the manifest. They take a uri, a tree item, or what is in front. */
+export function registerCommands(services: CommandServices): vscode.Disposable {
+  const { actions, editors, jobs, recipes, log } = services;
+
+  /** The recipe meant: given, in the text editor in front, or of the model in front. */
+  const recipeOf = async (argument: unknown): Promise<vscode.Uri> => {
+    const given = uriOf(argument) ?? vscode.window.activeTextEditor?.document.uri;
+    if (given !== undefined && isRecipe(given)) {
+      return given;
+    }
+    const view = given === undefined ? editors.active : (editors.find(given) ?? editors.active);
+    if (view !== undefined) {
+      return actions.requireRecipe(view.document).uri;
+    }
+    const own = given === undefined ? undefined : (await recipes.forModel(given))[0];
+    if (own === undefined) {
+      throw extensionError('extension/no-recipe', vscode.l10n.t('Open a model with a recipe, or a recipe, first.'));
+    }
+    return own.uri;
+  };
+  const requireView = (argument: unknown) => {
+    const uri = uriOf(argument);
+    const view = uri === undefined ? editors.active : editors.find(uri);
+    if (view === undefined) {
+      throw extensionError('extension/no-model', vscode.l10n.t('Open a model first.'));
+    }
+    return view;
+  };
+  const start = (kind: JobKind) => async (argument: unknown) => {
+    const job = await jobs.start(kind, await recipeOf(argument));
+    return job.snapshot.id;
+  };
+
+  const commands: Record<string, (argument: unknown) => unknown> = {
+    analyze: start('analyze'),
+    allocate: start('allocate'),
+    optimize: start('run'),
+    export: (argument) => actions.exportModel(requireView(argument).document),
+    cancelJob: async (argument) => {
+      const id = jobIdOf(argument) ?? (await pickJob(services, true));
+      if (id !== undefined) {
+        actions.cancelJob(id);
+      }
+    },
+    showJobLog: async (argument) => {
+      const id = jobIdOf(argument) ?? (await pickJob(services, false));
+      if (id !== undefined) {
+        await actions.showJobLog(id);
+      }
+    },
+    clearJobs: () => jobs.clearFinished(),
+    openRecipe: (argument) => actions.openRecipe(requireView(argument).document),
+    openModel: async (argument) => {
+      const file = await recipes.read(await recipeOf(argument));
+      if (file?.summary === undefined) {
+        throw extensionError('extension/no-model', vscode.l10n.t('The recipe names no model that can be found.'));
+      }
+      await actions.openModel(vscode.Uri.file(file.summary.modelPath));
+    },
+    createRecipe: async (argument) => {
+      const uri = uriOf(argument) ?? editors.active?.document.uri;
+      if (uri === undefined) {
+        throw extensionError('extension/no-model', vscode.l10n.t('Open a model first.'));
+      }
+      return actions.createRecipe(uri, editors.find(uri)?.document);
+    },
+    copyLayersCsv: (argument) => requireView(argument).run({ type: 'copyLayersCsv' }),
+    openReport: async (argument) => {
+      const format =
+        typeof argument === 'object' && argument !== null && 'format' in argument ? argument.format : undefined;
+      await actions.openReport(
+        await recipeOf(argument),
+        format === 'html' || format === 'json' || format === 'markdown' ? format : undefined,
+      );
+    },
+    revealReport: async (argument) => actions.revealReport(await recipeOf(argument)),
+    showLog: () => log.show(),
+    openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),
+    refreshFiles: () => services.files.refresh(),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(commands).map(([name, run]) =>
+      vscode.commands.registerCommand(`lathe.${name}`, async (argument: unknown) => {
+        try {
+          return await run(argument);
+        } catch (error) {
+          if (isCancellation(error)) {
+            return undefined;
+          }
+          // Shown once, in our words, instead of VS Code's "command resulted in an error".
+          const { code, message } = toWireError(error);
+          log.error(`lathe.${name}: ${message} [${code}]`);
+          void vscode.window.showErrorMessage(message);
+          return undefined;
+        }
+      }),
+    ),
+  );
+}
+
+async function pickJob(services: CommandServices, onlyRunning: boolean): Promise<JobId | undefined> {
+  const jobs = services.jobs.all.filter((job) => job.isRunning || !onlyRunning);
+  if (jobs.length <= 1) {
+    return jobs[0]?.snapshot.id;
+  }
+  const picked = await vscode.window.showQuickPick(
+    jobs.map(({ snapshot }) => ({
+      label: jobTitle(snapshot.kind),
+      description: vscode.workspace.asRelativePath(snapshot.recipePath),
+      detail: jobLine(snapshot),
+      id: snapshot.id,
+    })),
+    { title: onlyRunning ? vscode.l10n.t('Cancel which job?') : vscode.l10n.t('Log of which job?') },
+  );
+  return picked?.id;
+}
+
+/** A uri, a tree item with one, a job's recipe, or a tab. */
+function uriOf(argument: unknown): vscode.Uri | undefined {
+  if (argument instanceof vscode.Uri) {
+    return argument;
+  }
+  if (typeof argument !== 'object' || argument === null) {
+    return undefined;
+  }
+  if ('uri' in argument && argument.uri instanceof vscode.Uri) {
+    return argument.uri;
+  }
+  if ('job' in argument) {
+    return vscode.Uri.file((argument as JobNode).job.snapshot.recipePath);
+  }
+  return undefined;
+}
+
+function jobIdOf(argument: unknown): JobId | undefined {
+  if (typeof argument === 'string') {
+    return argument as JobId;
+  }
+  return typeof argument === 'object' && argument !== null && 'job' in argument
+    ? (argument as JobNode).job.snapshot.id
+    : undefined;
+}

@@ -1,0 +1,160 @@
+import * as vscode from 'vscode';
+import { DisposableStore } from '../base/disposable';
+import { Channel, type Handlers } from '../protocol/channel';
+import type { JobId } from '../protocol/job';
+import {
+  WEBVIEW_PROTOCOL_VERSION,
+  type EditorCommand,
+  type EditorHostSide,
+  type EditorTab,
+  type EditorViewSide,
+} from '../protocol/webviewProtocol';
+import { editorHtml } from './editorHtml';
+import type { EditorActions } from './editorActions';
+import { toWireError } from './errors';
+import type { Log } from './log';
+import type { ModelDocument } from './modelDocument';
+import { parseBudget, parsePins, parseText } from './webviewInput';
+
+/** One view of a model: the webview, the channel to it, and what its messages do. */
+export class EditorPanel implements vscode.Disposable {
+  private readonly store = new DisposableStore();
+  private readonly channel: Channel<EditorHostSide, EditorViewSide>;
+  private currentTab: EditorTab = 'overview';
+  private isReady = false;
+
+  constructor(
+    readonly document: ModelDocument,
+    readonly panel: vscode.WebviewPanel,
+    assets: vscode.Uri,
+    private readonly actions: EditorActions,
+    private readonly log: Log,
+  ) {
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [assets] };
+    this.channel = this.store.add(
+      new Channel<EditorHostSide, EditorViewSide>(
+        {
+          send: (message) => void webview.postMessage(message),
+          onMessage: (listener) => webview.onDidReceiveMessage(listener),
+          onClose: (listener) => panel.onDidDispose(() => listener('the editor was closed')),
+        },
+        this.handlers(),
+        {
+          'view/tab': ({ tab }) => {
+            this.currentTab = tab;
+          },
+          'view/error': ({ message, stack }) =>
+            this.log.error(`webview: ${message}${stack === undefined ? '' : `\n${stack}`}`),
+        },
+        { version: WEBVIEW_PROTOCOL_VERSION, toErrorData: toWireError, log: (message) => this.log.warn(message) },
+      ),
+    );
+    this.store.add(
+      document.onDidChange((change) => {
+        // Before the view is ready it would miss the change; it asks for the whole state then.
+        if (!this.isReady) {
+          return;
+        }
+        if (change.type === 'statistics') {
+          this.channel.notify('statistics/received', { layers: change.layers, complete: change.complete });
+        } else {
+          this.channel.notify('state/changed', { changed: change.changed, cleared: change.cleared });
+        }
+      }),
+    );
+    webview.html = editorHtml(webview, assets);
+  }
+
+  get tab(): EditorTab {
+    return this.currentTab;
+  }
+
+  run(command: EditorCommand): void {
+    this.channel.notify('view/run', { command });
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
+
+  /** What a webview sends is unknown until parsed here. */
+  private handlers(): Handlers<EditorHostSide> {
+    const { document, actions } = this;
+    return {
+      'view/ready': () => {
+        this.isReady = true;
+        return document.snapshot;
+      },
+      'view/selectLayer': ({ layer }) => {
+        document.selectLayer(layer === undefined ? undefined : parseText(layer));
+        return null;
+      },
+      'allocation/solve': ({ budget, pins, precision }, signal) =>
+        actions.solve(document, parseBudget(budget), parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
+      'allocation/frontier': ({ pins, precision }, signal) =>
+        actions.frontier(document, parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
+      'pins/set': ({ pins }) => {
+        document.setPins(parsePins(pins));
+        return null;
+      },
+      'recipe/write': ({ budget }) =>
+        actions.writeRecipe(document, budget === undefined ? undefined : parseBudget(budget)),
+      'recipe/open': async ({ layer }) => {
+        await actions.openRecipe(document, layer === undefined ? undefined : parseText(layer));
+        return null;
+      },
+      'recipe/create': async () => ({ path: (await actions.createRecipe(document.uri, document)).fsPath }),
+      'recipe/choose': ({ path }) => {
+        document.chooseRecipe(parseText(path));
+        return null;
+      },
+      'job/start': async ({ kind }) => {
+        const parsed = kind === 'run' || kind === 'allocate' ? kind : 'analyze';
+        return { id: (await actions.startJob(document, parsed)).snapshot.id };
+      },
+      'job/cancel': ({ id }) => {
+        actions.cancelJob(parseText(id) as JobId);
+        return null;
+      },
+      'job/showLog': async ({ id }) => {
+        await actions.showJobLog(parseText(id) as JobId);
+        return null;
+      },
+      'model/export': async () => {
+        const saved = await actions.exportModel(document);
+        return saved === undefined ? {} : { saved: saved.fsPath };
+      },
+      'model/openCompressed': async () => {
+        await actions.openCompressed(document);
+        return null;
+      },
+      'model/reload': () => {
+        document.reload();
+        return null;
+      },
+      'report/open': async ({ format }) => {
+        const recipe = actions.requireRecipe(document);
+        await actions.openReport(recipe.uri, format === 'html' || format === 'json' ? format : 'markdown');
+        return null;
+      },
+      'file/reveal': async ({ path }) => {
+        await actions.revealFile(document, parseText(path));
+        return null;
+      },
+      'clipboard/write': async ({ text, what }) => {
+        await vscode.env.clipboard.writeText(parseText(text, 64 * 1024 * 1024));
+        vscode.window.setStatusBarMessage(vscode.l10n.t('Copied {0}', parseText(what)), 3000);
+        return null;
+      },
+      'trust/manage': async () => {
+        await vscode.commands.executeCommand('workbench.trust.manage');
+        return null;
+      },
+      'log/show': () => {
+        this.log.show();
+        return null;
+      },
+    };
+  }
+}

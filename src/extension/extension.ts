@@ -1,0 +1,62 @@
+import * as vscode from 'vscode';
+import { DisposableStore } from '../base/disposable';
+import { registerCommands } from './commands';
+import { EditorActions } from './editorActions';
+import { FilesTree } from './filesTree';
+import { JobManager } from './jobManager';
+import { JobNotifications } from './jobNotifications';
+import { JobsTree } from './jobsTree';
+import { Log } from './log';
+import { ModelEditorProvider } from './modelEditorProvider';
+import type { DocumentServices } from './modelDocument';
+import { RecipeCodeLens } from './recipeCodeLens';
+import { RecipeDiagnostics } from './recipeDiagnostics';
+import { RecipeIndex } from './recipeIndex';
+import { RecipeLayers } from './recipeLayers';
+import { WorkerClient } from './workerClient';
+
+/** What `activate` hands to tests and to other extensions. */
+export interface LatheApi {
+  /** Process that answers questions; undefined while none has been needed. */
+  readonly workerPid: () => number | undefined;
+  readonly jobs: JobManager;
+  readonly editors: ModelEditorProvider;
+}
+
+/** Registers everything and starts nothing: the first question forks the background process. */
+export function activate(context: vscode.ExtensionContext): LatheApi {
+  const store = new DisposableStore();
+  context.subscriptions.push(store);
+  const script = context.asAbsolutePath('dist/worker.js');
+  const log = store.add(new Log());
+  const worker = store.add(new WorkerClient(script, log));
+  const recipes = store.add(new RecipeIndex(worker));
+  const jobs = store.add(new JobManager(script, context.logUri, recipes, log));
+  const services: DocumentServices = { worker, recipes, jobs, log };
+  const actions = new EditorActions(services);
+  const editors = new ModelEditorProvider(
+    vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview'),
+    services,
+    actions,
+  );
+  const files = store.add(new FilesTree(recipes));
+  const jobsTree = store.add(new JobsTree(jobs));
+  store.add(new JobNotifications(jobs, worker, log));
+  store.add(new RecipeDiagnostics(worker, log));
+  store.add(new RecipeCodeLens());
+  store.add(new RecipeLayers(worker));
+  store.add(editors.register());
+  store.add(files.register());
+  store.add(jobsTree.register());
+  store.add(
+    registerCommands({
+      ...services,
+      editors,
+      actions,
+      files,
+      extensionUri: context.extensionUri,
+      storageUri: context.globalStorageUri,
+    }),
+  );
+  return { workerPid: () => worker.pid, jobs, editors };
+}

@@ -1,0 +1,25 @@
+import * as vscode from 'vscode';
+
+export const RECIPE_GLOB = '**/*.lathe.json';
+export const MODEL_GLOB = '**/*.onnx';
+/** Folders in which nothing of the user's is looked for. */
+export const EXCLUDED_GLOB = '**/{node_modules,.lathe,.git}/**';
+export const RECIPE_SELECTOR: vscode.DocumentSelector = { pattern: RECIPE_GLOB };
+export const EDITOR_VIEW_TYPE = 'lathe.onnx';
+
+export function isRecipe(uri: vscode.Uri): boolean {
+  return uri.path.endsWith('.lathe.json');
+}
+
+export function baseName(uri: vscode.Uri): string {
+  return uri.path.slice(uri.path.lastIndexOf('/') + 1);
+}
+
+/** Path as worker and core say it; the same file has one spelling on a case-insensitive disk too. */
+export function samePath(a: string, b: string): boolean {
+  return process.platform === 'win32' ? a.toLowerCase() === b.toLowerCase() : a === b;
+}
+
+export function parentOf(uri: vscode.Uri): vscode.Uri {
+  return vscode.Uri.joinPath(uri, '..');
+}

@@ -1,0 +1,104 @@
+import * as vscode from 'vscode';
+import { DisposableStore } from '../base/disposable';
+import type { RecipeDiagnostic } from '../protocol/job';
+import { isCancellation, toWireError } from './errors';
+import { isRecipe } from './fileNames';
+import type { Log } from './log';
+import type { WorkerClient } from './workerClient';
+
+/** Typing settles before the text is parsed. */
+const DEBOUNCE_MS = 300;
+
+/** Problems of open recipes, as they are typed. */
+export class RecipeDiagnostics implements vscode.Disposable {
+  private readonly store = new DisposableStore();
+  private readonly collection = this.store.add(vscode.languages.createDiagnosticCollection('lathe'));
+  private readonly pending = new Map<string, { timer: NodeJS.Timeout; abort: AbortController }>();
+
+  constructor(
+    private readonly worker: WorkerClient,
+    private readonly log: Log,
+  ) {
+    this.store.add(vscode.workspace.onDidOpenTextDocument((document) => this.schedule(document, 0)));
+    this.store.add(vscode.workspace.onDidChangeTextDocument(({ document }) => this.schedule(document, DEBOUNCE_MS)));
+    this.store.add(vscode.workspace.onDidSaveTextDocument((document) => this.schedule(document, 0)));
+    this.store.add(vscode.workspace.onDidCloseTextDocument((document) => this.forget(document)));
+    this.store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.scheduleAll()));
+    this.scheduleAll();
+  }
+
+  dispose(): void {
+    for (const { timer, abort } of this.pending.values()) {
+      clearTimeout(timer);
+      abort.abort();
+    }
+    this.pending.clear();
+    this.store.dispose();
+  }
+
+  private scheduleAll(): void {
+    for (const document of vscode.workspace.textDocuments) {
+      this.schedule(document, 0);
+    }
+  }
+
+  private schedule(document: vscode.TextDocument, delay: number): void {
+    if (!isRecipe(document.uri) || document.uri.scheme !== 'file') {
+      return;
+    }
+    const key = document.uri.toString();
+    this.stop(key);
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      this.check(document, abort.signal).catch((error: unknown) => {
+        if (!isCancellation(error)) {
+          this.log.error(`${document.uri.fsPath}: ${toWireError(error).message}`);
+        }
+      });
+    }, delay);
+    this.pending.set(key, { timer, abort });
+  }
+
+  private async check(document: vscode.TextDocument, signal: AbortSignal): Promise<void> {
+    const { version } = document;
+    const { diagnostics } = await this.worker.request(
+      'recipe/parse',
+      { path: document.uri.fsPath, text: document.getText(), followExternalData: vscode.workspace.isTrusted },
+      signal,
+    );
+    if (!signal.aborted && document.version === version && !document.isClosed) {
+      this.collection.set(
+        document.uri,
+        diagnostics.map((diagnostic) => toDiagnostic(document, diagnostic)),
+      );
+    }
+  }
+
+  private forget(document: vscode.TextDocument): void {
+    this.stop(document.uri.toString());
+    this.collection.delete(document.uri);
+  }
+
+  private stop(key: string): void {
+    const pending = this.pending.get(key);
+    if (pending !== undefined) {
+      clearTimeout(pending.timer);
+      pending.abort.abort();
+      this.pending.delete(key);
+    }
+  }
+}
+
+function toDiagnostic(document: vscode.TextDocument, data: RecipeDiagnostic): vscode.Diagnostic {
+  const range = new vscode.Range(document.positionAt(data.offset), document.positionAt(data.offset + data.length));
+  const diagnostic = new vscode.Diagnostic(range, data.message, severities[data.severity]);
+  diagnostic.code = data.code;
+  diagnostic.source = 'lathe';
+  return diagnostic;
+}
+
+const severities = {
+  error: vscode.DiagnosticSeverity.Error,
+  warning: vscode.DiagnosticSeverity.Warning,
+  information: vscode.DiagnosticSeverity.Information,
+};

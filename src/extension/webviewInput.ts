@@ -1,0 +1,64 @@
+import { LatheError } from '../base/errors';
+import type { Budget, Pin } from '../protocol/webviewProtocol';
+
+/** What comes from a webview is unknown until it has passed one of these. */
+
+export function parseText(value: unknown, longest = 65_536): string {
+  if (typeof value !== 'string' || value.length > longest) {
+    throw malformed('a text');
+  }
+  return value;
+}
+
+export function parseBudget(value: unknown): Budget {
+  if (typeof value !== 'object' || value === null) {
+    throw malformed('a budget');
+  }
+  const { size, bops, loss } = value as Record<string, unknown>;
+  return { ...amount('size', size), ...amount('bops', bops), ...amount('loss', loss) };
+}
+
+export function parsePins(value: unknown): Pin[] {
+  if (!Array.isArray(value)) {
+    throw malformed('a list of pins');
+  }
+  return value.map((item: unknown) => {
+    if (typeof item !== 'object' || item === null) {
+      throw malformed('a pin');
+    }
+    const { layer, weightBits, activationBits } = item as Record<string, unknown>;
+    return {
+      layer: parseText(layer),
+      ...width('weightBits', weightBits),
+      ...width('activationBits', activationBits),
+    };
+  });
+}
+
+function amount<K extends string>(key: K, value: unknown): { [P in K]?: number } {
+  if (value === undefined || value === null) {
+    return {};
+  }
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw malformed(`a budget's ${key}`);
+  }
+  return { [key]: value } as { [P in K]?: number };
+}
+
+function width<K extends string>(key: K, value: unknown): { [P in K]?: number | null | 'free' } {
+  if (value === undefined) {
+    return {};
+  }
+  if (
+    value === null ||
+    value === 'free' ||
+    (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 32)
+  ) {
+    return { [key]: value } as { [P in K]?: number | null | 'free' };
+  }
+  throw malformed(`a pin's ${key}`);
+}
+
+function malformed(what: string): LatheError {
+  return new LatheError('extension/malformed-message', `The view sent something that is not ${what}.`);
+}
