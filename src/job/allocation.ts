@@ -1,5 +1,4 @@
-import { layerMacs } from '../analysis';
-import type { Layer, ShapeTable } from '../analysis';
+import type { Layer } from '../analysis';
 import { LatheError } from '../base/errors';
 import { buildUnits, frontier, policyCost, solveAllocation, uniformPoints } from '../methods';
 import type { AllocationLayer, AllocationProblem, AllocationSolution, AllocationUnit, Objective } from '../methods';
@@ -30,7 +29,8 @@ export interface AllocationModel {
 export interface AllocationModelInput {
   readonly recipe: Recipe;
   readonly layers: readonly Layer[];
-  readonly shapes: ShapeTable;
+  /** MACs per sample of each layer, by name. */
+  readonly macs: ReadonlyMap<string, number | undefined>;
   readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
   readonly lossUnit: LossUnit;
   readonly pins?: readonly WidthPin[];
@@ -38,11 +38,10 @@ export interface AllocationModelInput {
 
 /** Builds units from layers and measurements. Throws `allocate/*` (see `buildUnits`). */
 export function buildAllocationModel(input: AllocationModelInput): AllocationModel {
-  const { recipe, layers, shapes } = input;
+  const { recipe, layers, macs } = input;
   const edges = edgeLayers(layers);
   const pins = new Map((input.pins ?? []).map((pin) => [pin.layer, pin]));
   const widths = new Map(layers.map((layer) => [layer.name, layerWidths(recipe, layer, edges, pins.get(layer.name))]));
-  const macs = new Map(layers.map((layer) => [layer.name, layerMacs(layer, shapes)]));
   const units = buildUnits({
     layers: layers.map((layer): AllocationLayer => {
       const width = widths.get(layer.name)!;

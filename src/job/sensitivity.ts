@@ -22,9 +22,8 @@ import type { StageSteps } from './stageTracker';
 /** One layer with the widths to be tried on it. */
 export interface SensitivityTarget {
   readonly layer: Layer;
-  readonly weightBits: readonly number[];
-  /** 32 = float. */
-  readonly activationBits: readonly number[];
+  /** What to try; activation bits of 32 leave the input float. */
+  readonly pairs: readonly WidthPair[];
   /** Grid of the layer's input at each width below 32. */
   readonly grids: ReadonlyMap<number, GridWithRange>;
   readonly gram: GramMatrix | undefined;
@@ -55,6 +54,11 @@ export interface SensitivityResult {
   readonly samplesPerTurn: number;
 }
 
+export interface WidthPair {
+  readonly weightBits: number;
+  readonly activationBits: number;
+}
+
 type Batch = Map<string, TensorData>;
 
 /** Sums of one layer over one turn of samples, keyed "weightBits/activationBits", as they lie in the cache. */
@@ -80,7 +84,7 @@ export async function scanSensitivity(options: SensitivityOptions): Promise<Sens
   );
   const order = targets.map((_, index) => index).sort((a, b) => cuts[a]!.position - cuts[b]!.position);
   const batches = sampleBatches(dataset, options.samples);
-  const total = targets.reduce((sum, target) => sum + pairsOf(target).length, 0);
+  const total = targets.reduce((sum, target) => sum + target.pairs.length, 0);
 
   const first = batches[0];
   invariant(first !== undefined, 'a scan needs at least one sample');
@@ -165,9 +169,9 @@ class Scan {
       const target = targets[index]!;
       const cut = this.cuts[index]!;
       const stored = this.stored(target, ranges);
-      const missing = pairsOf(target).filter((pair) => stored.sums[pairKey(pair)] === undefined);
-      this.keep(target, stored, ranges);
-      const known = pairsOf(target).length - missing.length;
+      const missing = target.pairs.filter((pair) => stored.sums[pairKey(pair)] === undefined);
+      this.keep(target, stored);
+      const known = target.pairs.length - missing.length;
       if (known > 0) {
         this.options.steps.resume(target.layer.shortName, known);
       }
@@ -192,7 +196,7 @@ class Scan {
       const sums = this.sums.get(target.layer.name);
       results.set(
         target.layer.name,
-        pairsOf(target).map((pair) => ({
+        target.pairs.map((pair) => ({
           weightBits: pair.weightBits,
           activationBits: pair.activationBits,
           loss: meanLoss(sums?.get(pairKey(pair)) ?? EMPTY_LOSS),
@@ -372,8 +376,8 @@ class Scan {
     return this.options.cache.get<StoredSums>(this.key(target, ranges)) ?? { sums: {} };
   }
 
-  private keep(target: SensitivityTarget, stored: StoredSums, _ranges: readonly SampleRange[]): void {
-    for (const pair of pairsOf(target)) {
+  private keep(target: SensitivityTarget, stored: StoredSums): void {
+    for (const pair of target.pairs) {
       const sum = stored.sums[pairKey(pair)];
       if (sum !== undefined) {
         this.add(target.layer.name, pairKey(pair), sum);
@@ -386,17 +390,6 @@ class Scan {
     sums.set(key, addLoss(sums.get(key) ?? EMPTY_LOSS, loss));
     this.sums.set(layer, sums);
   }
-}
-
-interface WidthPair {
-  readonly weightBits: number;
-  readonly activationBits: number;
-}
-
-function pairsOf(target: SensitivityTarget): WidthPair[] {
-  return target.weightBits.flatMap((weightBits) =>
-    target.activationBits.map((activationBits) => ({ weightBits, activationBits })),
-  );
 }
 
 function pairKey(pair: WidthPair): string {
