@@ -1,0 +1,220 @@
+import type { Layer } from '../../analysis';
+import type { QuantGrid } from '../../kernels';
+import { DataType, ONNX_DOMAIN, Tensor, type Graph, type Node, type Value } from '../../onnx';
+import type { QdqDialect, QdqForm } from './qdqDialect';
+
+type Grid = QuantGrid & { readonly bits: number };
+
+/** What was done for one layer. */
+export type InsertedActivation =
+  | { readonly refusal: string; readonly notes?: undefined }
+  | { readonly refusal?: undefined; readonly notes: readonly string[] };
+
+/**
+ * Puts QuantizeLinear and DequantizeLinear in front of layers. Layers that read the same value on the same grid share one
+ * pair. All wishes are registered first ({@link request}), then carried out in node order ({@link insert}).
+ */
+export class ActivationInserter {
+  /** Readers of a value that will read it quantised on a grid, by value name and grid. */
+  private readonly wishes = new Map<string, { node: Node; index: number }[]>();
+  private readonly redirected = new Set<Node>();
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly dialect: QdqDialect,
+  ) {}
+
+  request(layer: Layer, grid: Grid): void {
+    const value = layer.node.inputs[layer.dataInputIndex];
+    if (value !== undefined) {
+      const key = keyOf(value, grid);
+      const readers = this.wishes.get(key) ?? [];
+      readers.push({ node: layer.node, index: layer.dataInputIndex });
+      this.wishes.set(key, readers);
+    }
+  }
+
+  /** Redirects the layer's data input. `layers` come in node order, so a shared pair stands before its first reader. */
+  insert(layer: Layer, grid: Grid): InsertedActivation {
+    const { node, dataInputIndex } = layer;
+    const value = node.inputs[dataInputIndex];
+    if (value === undefined) {
+      return { refusal: 'the layer has no data input' };
+    }
+    const form = this.dialect.plainForm(grid.qmin < 0 ? DataType.INT8 : DataType.UINT8, false);
+    if ('refusal' in form) {
+      return form;
+    }
+    const notes = form.note === undefined ? [] : [form.note];
+    if (this.redirected.has(node)) {
+      return { notes };
+    }
+    this.dialect.use(form);
+    const readers = this.wishes.get(keyOf(value, grid)) ?? [{ node, index: dataInputIndex }];
+    const result = this.insertPair(value, grid, form, node, readers);
+    for (const reader of readers) {
+      reader.node.setInput(reader.index, result);
+      this.redirected.add(reader.node);
+    }
+    if (value.uses().length === 0 && !value.isGraphOutput && value.producer() !== undefined) {
+      this.graph.removeNode(value.producer()!);
+    }
+    return { notes };
+  }
+
+  private insertPair(
+    value: Value,
+    grid: Grid,
+    form: QdqForm,
+    before: Node,
+    readers: readonly { readonly node: Node; readonly index: number }[],
+  ): Value {
+    const { graph } = this;
+    const clipped = this.clip(value, grid, before, readers);
+    const base = value.name;
+    const scale = graph.addInitializer(
+      Tensor.fromFloat32(graph.freshName(`${base}_scale`), [], Float32Array.of(grid.scale)),
+    );
+    const zeroPoint = graph.addInitializer(
+      Tensor.fromIntegers(graph.freshName(`${base}_zero_point`), form.type, [], [grid.zeroPoint]),
+    );
+    const quantized = graph.addNode(
+      {
+        opType: 'QuantizeLinear',
+        domain: form.domain,
+        name: graph.freshName(`${base}_QuantizeLinear`),
+        inputs: [clipped, scale, zeroPoint],
+        outputs: [graph.freshName(`${base}_quantized`)],
+      },
+      { before },
+    );
+    const dequantized = graph.addNode(
+      {
+        opType: 'DequantizeLinear',
+        domain: form.domain,
+        name: graph.freshName(`${base}_DequantizeLinear`),
+        inputs: [quantized.outputs[0], scale, zeroPoint],
+        outputs: [graph.freshName(`${base}_dequantized`)],
+      },
+      { before },
+    );
+    return dequantized.outputs[0]!;
+  }
+
+  /**
+   * Keeps the values within the grid where the type is wider than the grid: both ends of the grid are codes, and
+   * QuantizeLinear maps them to qmin and qmax exactly. Where the value comes from a Relu or Clip nobody else reads, that
+   * node is tightened instead of adding one: Clip(Relu(x), 0, b) = Clip(x, 0, b), and two Clips in a row are one with the
+   * inner bounds.
+   */
+  private clip(
+    value: Value,
+    grid: Grid,
+    before: Node,
+    readers: readonly { readonly node: Node; readonly index: number }[],
+  ): Value {
+    const signed = grid.qmin < 0;
+    const low = Math.fround((grid.qmin - grid.zeroPoint) * grid.scale);
+    const high = Math.fround((grid.qmax - grid.zeroPoint) * grid.scale);
+    const given = boundsOf(value);
+    const needsLow = grid.qmin > (signed ? -128 : 0) && given.low < low;
+    const needsHigh = grid.qmax < (signed ? 127 : 255) && given.high > high;
+    if (!needsLow && !needsHigh) {
+      return value;
+    }
+    const from = Math.max(low, given.low);
+    const to = Math.min(high, given.high);
+    const producer = value.producer();
+    const onlyHere =
+      !value.isGraphOutput &&
+      value.uses().every((use) => readers.some((r) => r.node === use.node && r.index === use.index));
+    if (producer !== undefined && onlyHere && from <= to) {
+      if (given.kind === 'clip' && this.dialect.opsetAfter >= 11) {
+        producer.setInput(1, this.scalar(`${value.name}_min`, from));
+        producer.setInput(2, this.scalar(`${value.name}_max`, to));
+        return value;
+      }
+      const source = producer.inputs[0];
+      if (given.kind === 'relu' && source !== undefined) {
+        // The Relu has no reader left once those of this value are redirected, and is removed then.
+        return this.addClip(source, value.name, from, to, before);
+      }
+    }
+    return this.addClip(value, value.name, low, high, before);
+  }
+
+  private addClip(value: Value, base: string, low: number, high: number, before: Node): Value {
+    const { graph } = this;
+    const name = graph.freshName(`${base}_Clip`);
+    const outputs = [graph.freshName(`${base}_clipped`)];
+    const node =
+      this.dialect.opsetAfter >= 11
+        ? graph.addNode(
+            {
+              opType: 'Clip',
+              name,
+              inputs: [value, this.scalar(`${base}_low`, low), this.scalar(`${base}_high`, high)],
+              outputs,
+            },
+            { before },
+          )
+        : graph.addNode(
+            {
+              opType: 'Clip',
+              name,
+              inputs: [value],
+              outputs,
+              attributes: [
+                { name: 'min', type: 'FLOAT', value: low },
+                { name: 'max', type: 'FLOAT', value: high },
+              ],
+            },
+            { before },
+          );
+    return node.outputs[0]!;
+  }
+
+  private scalar(base: string, value: number): Value {
+    return this.graph.addInitializer(Tensor.fromFloat32(this.graph.freshName(base), [], Float32Array.of(value)));
+  }
+}
+
+function keyOf(value: Value, grid: Grid): string {
+  return [grid.scale, grid.zeroPoint, grid.qmin, grid.qmax, value.name].join(' ');
+}
+
+interface Bounds {
+  readonly kind: 'relu' | 'clip' | 'other';
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What the producer of a value promises about it. */
+function boundsOf(value: Value): Bounds {
+  const open: Bounds = { kind: 'other', low: -Infinity, high: Infinity };
+  const node = value.producer();
+  if (node?.domain !== ONNX_DOMAIN) {
+    return open;
+  }
+  if (node.opType === 'Relu') {
+    return { kind: 'relu', low: 0, high: Infinity };
+  }
+  if (node.opType !== 'Clip') {
+    return open;
+  }
+  if (node.attributes.has('min') || node.attributes.has('max')) {
+    return { kind: 'other', low: node.float('min', -Infinity), high: node.float('max', Infinity) };
+  }
+  const low = boundOf(node.inputs[1], -Infinity);
+  const high = boundOf(node.inputs[2], Infinity);
+  return low === undefined || high === undefined ? open : { kind: 'clip', low, high };
+}
+
+/** A constant bound, `absent` for one not given, undefined for one that is computed or can be overridden. */
+function boundOf(value: Value | undefined, absent: number): number | undefined {
+  if (value === undefined) {
+    return absent;
+  }
+  const tensor = value.isOverridable ? undefined : value.constant();
+  return tensor?.elementCount === 1 ? tensor.toNumbers()[0] : undefined;
+}

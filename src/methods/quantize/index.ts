@@ -1,0 +1,29 @@
+export { ActivationObserver, type ActivationRangeOptions, type GridWithRange } from './activationObserver';
+export { GramAccumulator, gramAccumulator, type GramMatrix, type GramOptions } from './gramAccumulator';
+export {
+  dequantizeWeight,
+  perChannelObstacle,
+  quantizeWeight,
+  type QuantizedWeight,
+  type WeightQuantizer,
+  type WeightRange,
+} from './quantizeWeight';
+export {
+  insertQdq,
+  type LayerPolicy,
+  type QdqLayer,
+  type QdqOptions,
+  type QdqResult,
+  type QuantizationPolicy,
+} from './insertQdq';
+export { opsetRaise, type OpsetBlocker, type OpsetRaise } from './opsetRaise';
+export { NEWEST_KNOWN_OPSET, operatorVersions, sinceVersion } from './operatorVersions';
+export {
+  addStorage,
+  nominalRatio,
+  weightStorage,
+  NO_STORAGE,
+  type StorageBits,
+  type WeightStorageSpec,
+} from './storage';
+export type { QuantizeErrorCode } from './errors';

@@ -1,0 +1,201 @@
+import { DataType, MICROSOFT_DOMAIN, ONNX_DOMAIN, type Model } from '../../onnx';
+import type { Layer } from '../../analysis';
+import { irVersionOfOpset, irVersionOfType } from './irVersions';
+import { opsetRaise, type OpsetBlocker } from './opsetRaise';
+import type { QuantizedWeight } from './quantizeWeight';
+
+export interface QdqOptions {
+  /**
+   * Store 2-bit weights in 2-bit tensors wherever opset 25 can be had. Off by default: ONNX Runtime 1.30 refuses them in
+   * Conv and computes wrong results from them in MatMul at its default optimisation level. Without it they are used only
+   * for embeddings and Gemm with transB, and only in models that already are at opset 25.
+   */
+  readonly allowInt2?: boolean;
+  /**
+   * What to do where the opset cannot be raised as far as a type or a per-channel scale needs: use the QuantizeLinear and
+   * DequantizeLinear of ONNX Runtime's own domain, or keep to the standard domain and 8-bit tensors.
+   * @default 'com.microsoft'
+   */
+  readonly fallback?: 'com.microsoft' | 'int8';
+}
+
+/** First opset of the default domain with the feature in QuantizeLinear and DequantizeLinear. */
+const OPSET_OF = { scalar: 10, axis: 13, int4: 21, int2: 25 } as const;
+type Feature = keyof typeof OPSET_OF;
+
+/** What one layer asks of the format. */
+export interface QdqNeed {
+  readonly layer: Layer;
+  readonly weight: QuantizedWeight | undefined;
+  readonly hasActivation: boolean;
+}
+
+/** How a quantised tensor is written: its element type and the domain of its DequantizeLinear. */
+export interface QdqForm {
+  readonly type: DataType;
+  readonly domain: string;
+  /** Why it is not the smallest type of the standard domain. */
+  readonly note: string | undefined;
+}
+
+/**
+ * Decides once per model how far the opset is raised, and then how each tensor is written at that opset.
+ */
+export class QdqDialect {
+  readonly opsetBefore: number;
+  readonly irBefore: number;
+  readonly blockers: readonly OpsetBlocker[];
+  private readonly opset: number;
+  private readonly fallback: 'com.microsoft' | 'int8';
+
+  constructor(
+    private readonly model: Model,
+    needs: readonly QdqNeed[],
+    private readonly options: QdqOptions,
+  ) {
+    this.opsetBefore = model.opset();
+    this.irBefore = model.irVersion;
+    this.fallback = options.fallback ?? 'com.microsoft';
+    const wanted = new Set<Feature>();
+    for (const need of needs) {
+      this.wantedBy(need, wanted);
+    }
+    const levels = [...wanted].map((feature) => OPSET_OF[feature]).sort((a, b) => b - a);
+    let blockers: readonly OpsetBlocker[] = [];
+    let opset = this.opsetBefore;
+    for (const level of levels) {
+      const raise = opsetRaise(model, level);
+      if (raise.possible) {
+        opset = raise.to;
+        break;
+      }
+      // The first, highest level that fails is the one worth explaining.
+      blockers = blockers.length === 0 ? raise.blockers : blockers;
+    }
+    this.opset = opset;
+    this.blockers = blockers;
+    if (opset > this.opsetBefore) {
+      model.setOpset(ONNX_DOMAIN, opset);
+      this.requireIr(irVersionOfOpset(opset));
+    }
+  }
+
+  get opsetAfter(): number {
+    return this.opset;
+  }
+
+  /** How the codes of a weight are stored; a reason when they cannot be. */
+  weightForm(layer: Layer, weight: QuantizedWeight): QdqForm | { readonly refusal: string } {
+    const perAxis = weight.axis !== undefined;
+    const signed = weight.qmin < 0;
+    if (weight.bits <= 2 && this.mayUseInt2(layer) && this.has('int2')) {
+      return { type: signed ? DataType.INT2 : DataType.UINT2, domain: ONNX_DOMAIN, note: undefined };
+    }
+    const two = weight.bits <= 2 ? this.int2Note(layer) : undefined;
+    if (weight.bits <= 4) {
+      const type = signed ? DataType.INT4 : DataType.UINT4;
+      if (this.has('int4')) {
+        return { type, domain: ONNX_DOMAIN, note: two };
+      }
+      if (this.fallback === 'com.microsoft') {
+        return {
+          type,
+          domain: MICROSOFT_DOMAIN,
+          note: join(two, `4-bit tensors need opset ${OPSET_OF.int4}${this.why()}`),
+        };
+      }
+    }
+    const note =
+      weight.bits <= 4
+        ? join(two, `stored in 8-bit tensors: 4-bit ones need opset ${OPSET_OF.int4}${this.why()}`)
+        : two;
+    const type = signed ? DataType.INT8 : DataType.UINT8;
+    const feature = perAxis ? 'axis' : 'scalar';
+    if (this.has(feature)) {
+      return { type, domain: ONNX_DOMAIN, note };
+    }
+    const lacking = `${perAxis ? 'per-channel scales need' : 'quantised tensors need'} opset ${OPSET_OF[feature]}${this.why()}`;
+    return this.fallback === 'com.microsoft'
+      ? { type, domain: MICROSOFT_DOMAIN, note: join(note, lacking) }
+      : { refusal: lacking };
+  }
+
+  /** How an 8-bit activation is quantised, or (per axis) a bias dequantised; a reason when it cannot be. */
+  plainForm(type: DataType, perAxis: boolean): QdqForm | { readonly refusal: string } {
+    const feature = perAxis ? 'axis' : 'scalar';
+    if (this.has(feature)) {
+      return { type, domain: ONNX_DOMAIN, note: undefined };
+    }
+    const lacking = `${perAxis ? 'per-channel scales need' : 'quantised activations need'} opset ${OPSET_OF[feature]}${this.why()}`;
+    return this.fallback === 'com.microsoft' ? { type, domain: MICROSOFT_DOMAIN, note: lacking } : { refusal: lacking };
+  }
+
+  /** Declares what the form needs of the model. Call for every form that is written. */
+  use(form: QdqForm): void {
+    this.requireIr(irVersionOfType(form.type));
+    if (form.domain === MICROSOFT_DOMAIN && !this.model.opsets.has(MICROSOFT_DOMAIN)) {
+      this.model.setOpset(MICROSOFT_DOMAIN, 1);
+    }
+  }
+
+  private wantedBy(need: QdqNeed, wanted: Set<Feature>): void {
+    if (need.hasActivation) {
+      wanted.add('scalar');
+    }
+    const { weight } = need;
+    if (weight === undefined) {
+      return;
+    }
+    wanted.add(weight.axis === undefined ? 'scalar' : 'axis');
+    if (weight.bits <= 4) {
+      wanted.add(weight.bits <= 2 && this.mayUseInt2(need.layer) ? 'int2' : 'int4');
+    }
+  }
+
+  private has(feature: Feature): boolean {
+    return this.opset >= OPSET_OF[feature];
+  }
+
+  private mayUseInt2(layer: Layer): boolean {
+    if (this.options.allowInt2 === true) {
+      return true;
+    }
+    return this.opsetBefore >= OPSET_OF.int2 && runsInt2(layer);
+  }
+
+  private int2Note(layer: Layer): string {
+    return this.mayUseInt2(layer)
+      ? `stored in 4-bit tensors: 2-bit ones need opset ${OPSET_OF.int2}${this.why()}`
+      : runsInt2(layer)
+        ? `stored in 4-bit tensors: 2-bit ones need opset ${OPSET_OF.int2}, which the model does not declare`
+        : 'stored in 4-bit tensors: ONNX Runtime does not compute this layer correctly from 2-bit ones';
+  }
+
+  /** ", which … stands in the way of": names at most two blockers. */
+  private why(): string {
+    if (this.blockers.length === 0) {
+      return '';
+    }
+    const named = this.blockers.slice(0, 2).map((b) => `${b.reason} (node "${b.node}")`);
+    const more = this.blockers.length - named.length;
+    return `, to which the model cannot be raised: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  }
+
+  private requireIr(version: number): void {
+    if (version > this.model.irVersion) {
+      this.model.setIrVersion(version);
+    }
+  }
+}
+
+/** Layers ONNX Runtime 1.30 computes correctly from 2-bit weights at every optimisation level (tried out one by one). */
+function runsInt2(layer: Layer): boolean {
+  return (
+    layer.kind === 'Gather' ||
+    (layer.kind === 'Gemm' && layer.weight.inputIndex === 1 && layer.node.int('transB', 0) !== 0)
+  );
+}
+
+function join(a: string | undefined, b: string): string {
+  return a === undefined ? b : `${a}; ${b}`;
+}
