@@ -1,0 +1,5 @@
+/** The bundler loads `.svg` files as text. */
+declare module '*.svg' {
+  const text: string;
+  export default text;
+}

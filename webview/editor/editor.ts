@@ -1,0 +1,54 @@
+import './editor.css';
+import { BitsView } from '../bits/bitsView';
+import { element } from '../controls/element';
+import { registerControls } from '../controls/toolkit';
+import { Inspector } from '../inspector/inspector';
+import { LayersView } from '../layers/layersView';
+import { OverviewView } from '../overview/overviewView';
+import { EditorModel } from './editorModel';
+import { Header } from './header';
+import { Tabs } from './tabs';
+
+/** Puts the window together: header, tabs, the view on show, the inspector beside it. */
+function start(): void {
+  registerControls();
+  const model = new EditorModel();
+  window.addEventListener('error', (event) => {
+    const error: unknown = event.error;
+    model.reportError(event.message, error instanceof Error ? error.stack : undefined);
+  });
+  window.addEventListener('unhandledrejection', (event) => {
+    const reason: unknown = event.reason;
+    model.reportError(String(reason), reason instanceof Error ? reason.stack : undefined);
+  });
+
+  const header = new Header(model);
+  const inspector = new Inspector(model);
+  const views = [
+    { id: 'overview', label: 'Overview', view: new OverviewView(model) },
+    { id: 'layers', label: 'Layers', view: new LayersView(model) },
+    { id: 'bits', label: 'Bits', view: new BitsView(model) },
+  ] as const;
+  const panels = views.map(({ id, label, view }) => ({
+    id,
+    label,
+    view,
+    panel: element('div', { class: `view view-${id}` }, view.element),
+  }));
+  const tabs = new Tabs(panels, (tab) => model.showTab(tab));
+  const main = element('main', { class: 'views' }, ...panels.map(({ panel }) => panel));
+  const root = document.getElementById('root') ?? document.body;
+  root.classList.add('editor');
+  root.append(header.element, tabs.element, element('div', { class: 'body' }, main, inspector.element));
+
+  model.onDidChange(() => {
+    header.update();
+    tabs.update(model.view.tab);
+    panels.find(({ id }) => id === model.view.tab)?.view.update();
+    inspector.update();
+  });
+  tabs.update(model.view.tab);
+  void model.start();
+}
+
+start();

@@ -1,0 +1,92 @@
+import { Channel, type ChannelOptions, type Link } from '../../src/protocol/channel';
+import {
+  WEBVIEW_PROTOCOL_VERSION,
+  type EditorHostSide,
+  type EditorNotifications,
+  type EditorTab,
+  type EditorViewSide,
+  type PersistedViewState,
+} from '../../src/protocol/webviewProtocol';
+
+interface VsCodeApi {
+  postMessage(message: unknown): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+
+declare function acquireVsCodeApi(): VsCodeApi;
+
+export type Listeners = {
+  readonly [K in keyof EditorNotifications]: (params: EditorNotifications[K]) => void;
+};
+
+/** The extension host as the webview sees it: the typed channel, and the state VS Code keeps for a hidden view. */
+export class EditorHost {
+  readonly channel: Channel<EditorViewSide, EditorHostSide>;
+  private readonly api: VsCodeApi;
+
+  constructor(listeners: Listeners) {
+    const api = acquireVsCodeApi();
+    this.api = api;
+    const options: ChannelOptions = { version: WEBVIEW_PROTOCOL_VERSION };
+    this.channel = new Channel<EditorViewSide, EditorHostSide>(windowLink(api), {}, listeners, options);
+  }
+
+  load(): PersistedViewState {
+    return parseViewState(this.api.getState());
+  }
+
+  save(state: PersistedViewState): void {
+    this.api.setState(state);
+  }
+}
+
+function windowLink(api: VsCodeApi): Link {
+  return {
+    send: (message) => api.postMessage(message),
+    onMessage: (listener) => {
+      const onMessage = (event: MessageEvent) => listener(event.data);
+      window.addEventListener('message', onMessage);
+      return { dispose: () => window.removeEventListener('message', onMessage) };
+    },
+  };
+}
+
+const tabs: readonly EditorTab[] = ['overview', 'layers', 'bits'];
+
+/** What an older build or a hand has left there is not trusted: foreign fields fall back to the defaults. */
+export function parseViewState(value: unknown): PersistedViewState {
+  const state = isObject(value) && value.version === 1 ? value : {};
+  const tab = tabs.find((known) => known === state.tab) ?? 'overview';
+  const sort = isObject(state.sort) ? state.sort : {};
+  const budget = isObject(state.budget) ? state.budget : undefined;
+  return {
+    version: 1,
+    tab,
+    ...(typeof sort.column === 'string' && { sort: { column: sort.column, descending: sort.descending === true } }),
+    ...(typeof state.filter === 'string' && { filter: state.filter }),
+    ...(isStrings(state.hiddenColumns) && { hiddenColumns: state.hiddenColumns }),
+    ...(isFinite(state.scrollTop) && { scrollTop: state.scrollTop }),
+    ...(typeof state.selectedLayer === 'string' && { selectedLayer: state.selectedLayer }),
+    ...(isFinite(state.inspectorWidth) && { inspectorWidth: state.inspectorWidth }),
+    ...(budget !== undefined && {
+      budget: {
+        ...(isFinite(budget.size) && { size: budget.size }),
+        ...(isFinite(budget.bops) && { bops: budget.bops }),
+        ...(isFinite(budget.loss) && { loss: budget.loss }),
+      },
+    }),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isFinite(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

@@ -1,0 +1,143 @@
+/**
+ * How figures are written, everywhere the same: three significant digits unless exact, decimal KB and MB, a no-break
+ * space before the unit, a true minus sign.
+ */
+
+/** Stands for what is not known; never 0. */
+export const UNKNOWN = '–';
+
+const NBSP = '\u00a0';
+
+/** 270896 → "270,896". */
+export function exact(value: number): string {
+  return minus(Math.round(value).toLocaleString('en-US'));
+}
+
+/** Three significant digits: 31.3, 1.81, 0.0450, 12,300. */
+export function significant(value: number, digits = 3): string {
+  if (value === 0) {
+    return '0';
+  }
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  if (magnitude < -4) {
+    return minus(value.toExponential(digits - 1));
+  }
+  const decimals = Math.max(0, digits - 1 - magnitude);
+  const text = value.toFixed(decimals);
+  // 9.996 rounds to 10.00: one digit too many.
+  if (decimals > 0 && Math.abs(Number(text)) >= 10 ** (magnitude + 1)) {
+    return minus(value.toFixed(decimals - 1));
+  }
+  return minus(decimals > 0 ? text : Number(value.toPrecision(digits)).toLocaleString('en-US'));
+}
+
+function scaled(value: number, units: readonly string[]): string {
+  let rest = value;
+  let unit = 0;
+  // 999.5 would print as "1,000": it belongs to the next unit.
+  while (Math.abs(rest) >= 999.5 && unit < units.length - 1) {
+    rest /= 1000;
+    unit += 1;
+  }
+  return `${significant(rest)}${units[unit] === '' ? '' : NBSP + (units[unit] ?? '')}`;
+}
+
+/** 31300000 → "31.3 M"; whole numbers below 1,000 stay exact. */
+export function compact(value: number): string {
+  return Math.abs(value) < 1000 && Number.isInteger(value) ? exact(value) : scaled(value, ['', 'k', 'M', 'G', 'T']);
+}
+
+/** 162304 → "162 KB". */
+export function bytes(value: number): string {
+  return value < 1000 ? `${exact(value)}${NBSP}B` : scaled(value, ['B', 'KB', 'MB', 'GB', 'TB']);
+}
+
+/** 0.13 → "13.0 %"; exact 0 and 1 stay "0 %" and "100 %", and a share that is almost all is not called all. */
+export function share(value: number): string {
+  if (value === 0 || value === 1) {
+    return `${value * 100}${NBSP}%`;
+  }
+  const percent = value * 100;
+  if (percent > 0 && percent < 0.1) {
+    return `<0.1${NBSP}%`;
+  }
+  const text = percent < 99.95 ? significant(percent) : percent < 100 ? '>99.9' : significant(percent);
+  return `${text}${NBSP}%`;
+}
+
+/** A metric in percent with two decimals: 0.9198 → "91.98 %". */
+export function accuracy(value: number): string {
+  return `${minus((value * 100).toFixed(2))}${NBSP}%`;
+}
+
+/** Metrics between 0 and 1 are read as percent; errors such as mse are not. */
+export function metricValue(metric: string, value: number): string {
+  return isShareMetric(metric) ? accuracy(value) : significant(value);
+}
+
+export function isShareMetric(metric: string): boolean {
+  return /^top-?\d+$|accuracy/i.test(metric);
+}
+
+/** "top1" → "Top-1". */
+export function metricName(metric: string): string {
+  const top = /^top-?(\d+)$/i.exec(metric);
+  if (top !== null) {
+    return `Top-${top[1] ?? ''}`;
+  }
+  return metric === 'mse' ? 'Output MSE' : metric.charAt(0).toUpperCase() + metric.slice(1);
+}
+
+/** Loss of the whole network: three decimals, or what is needed to show that it is not zero. */
+export function loss(value: number): string {
+  const text = value.toFixed(3);
+  return Math.abs(value) > 0 && Number(text) === 0 ? significant(value, 1) : minus(text);
+}
+
+/** Loss of one layer, for a column: four decimals, so that points align; smaller ones say so. */
+export function layerLoss(value: number): string {
+  if (value !== 0 && Math.abs(value) < 0.00005) {
+    return value > 0 ? '<0.0001' : '>−0.0001';
+  }
+  return minus(value.toFixed(4));
+}
+
+/** 38.42 → "38.4 dB". */
+export function decibel(value: number): string {
+  return `${minus(value.toFixed(1))}${NBSP}dB`;
+}
+
+/** Width of a number format; 32 is float. */
+export function bitsText(bits: number): string {
+  return bits >= 32 ? 'float' : String(bits);
+}
+
+/** "about 40 s left". */
+export function timeLeft(seconds: number): string {
+  return `about ${duration(seconds, true)} left`;
+}
+
+/** Seconds in words; rounded coarsely when it is an estimate. */
+export function duration(seconds: number, estimate = false): string {
+  if (seconds < 60) {
+    const step = estimate && seconds > 20 ? 5 : 1;
+    return `${Math.max(1, Math.round(seconds / step) * step)}${NBSP}s`;
+  }
+  const minutes = seconds / 60;
+  if (minutes < 60) {
+    const whole = Math.floor(minutes);
+    const rest = Math.round(seconds - whole * 60);
+    return estimate || rest === 0 ? `${Math.round(minutes)}${NBSP}min` : `${whole}${NBSP}min ${rest}${NBSP}s`;
+  }
+  const hours = Math.floor(minutes / 60);
+  return `${hours}${NBSP}h ${Math.round(minutes - hours * 60)}${NBSP}min`;
+}
+
+/** 1 → "1 layer", 22 → "22 layers". */
+export function count(value: number, noun: string): string {
+  return `${exact(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+function minus(text: string): string {
+  return text.replace('-', '−');
+}
