@@ -82,7 +82,9 @@ export const lockSchema = Type.Object(
         budget: Type.Object(
           {
             size: Type.Optional(Type.Number({ description: 'Fraction of the float32 size.' })),
-            bops: Type.Optional(Type.Number({ description: 'Fraction of the float bit-operations.' })),
+            bops: Type.Optional(
+              Type.Number({ description: 'Fraction of the bit-operations with all layers at 8 and 8 bits.' }),
+            ),
             loss: Type.Optional(Type.Number({ description: 'Predicted loss.' })),
           },
           closed,
@@ -100,7 +102,9 @@ export const lockSchema = Type.Object(
         sizeBits: Type.Integer({ description: 'Σ elements × bits over all layers.' }),
         floatBits: Type.Integer({ description: 'Σ elements × 32.' }),
         packedBytes: Type.Optional(Type.Integer({ description: 'Bytes of the stored codes, scales and zero points.' })),
-        bops: Type.Optional(Type.Number({ description: 'Fraction of the float bit-operations.' })),
+        bops: Type.Optional(
+          Type.Number({ description: 'Fraction of the bit-operations with all layers at 8 and 8 bits.' }),
+        ),
         loss: Type.Number({ description: 'Predicted: the sum over the layers.' }),
         lossUnit: Type.String({ description: '"nats", "relative MSE"…' }),
       },

@@ -82,7 +82,7 @@ export interface RecipeQuantization {
 export interface RecipeBudget {
   /** Fraction of the float32 size of all weights. */
   readonly size: number | undefined;
-  /** Fraction of the float network's bit-operations (MACs × 32 × 32): all layers at 8 and 8 bits are 0.0625. */
+  /** Fraction of the bit-operations (MACs × weight bits × input bits) with every layer at 8 and 8 bits; float is 16. */
   readonly bops: number | undefined;
   /** Predicted loss, with `minimize: 'size'` only. */
   readonly loss: number | undefined;

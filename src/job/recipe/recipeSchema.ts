@@ -262,9 +262,9 @@ const allocation = Type.Object(
           bops: Type.Optional(
             Type.Number({
               exclusiveMinimum: 0,
-              maximum: 1,
+              maximum: 16,
               description:
-                'Bit-operations (MACs × weight bits × input bits) as a fraction of those of the float network at 32 × 32: all layers at 8 and 8 bits are 0.0625, at 4 and 4 bits 0.015625.',
+                'Bit-operations (MACs × weight bits × input bits) as a fraction of those with every layer at 8 and 8 bits: all layers at 4 and 4 bits are 0.25, the float network is 16.',
             }),
           ),
           loss: Type.Optional(

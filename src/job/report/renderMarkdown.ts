@@ -1,0 +1,151 @@
+import {
+  formatBits,
+  formatBytes,
+  formatDecibel,
+  formatLoss,
+  formatMetric,
+  formatPercent,
+  formatSeconds,
+  groupDigits,
+  metricName,
+} from './formatNumbers';
+import type { Report } from './reportSchema';
+
+/** The report as GitHub-flavoured Markdown. Names from model and recipe are escaped. */
+export function renderMarkdown(report: Report): string {
+  const { size, accuracy, loss, solver, limits } = report;
+  const lines: string[] = [`# ${text(report.model.file)}, compressed`, ''];
+  lines.push(
+    ...table(
+      ['', 'before', 'after', ''],
+      ['left', 'right', 'right', 'right'],
+      [
+        [
+          'Weights, nominal',
+          formatBytes(size.floatBits / 8),
+          formatBytes(size.nominalBits / 8),
+          formatPercent(size.nominal),
+        ],
+        [
+          'Weights, packed',
+          formatBytes(size.floatBits / 8),
+          formatBytes(size.packedBytes),
+          formatPercent((size.packedBytes * 8) / size.floatBits),
+        ],
+        [
+          'File',
+          formatBytes(size.floatFileBytes),
+          formatBytes(size.fileBytes),
+          formatPercent(size.fileBytes / size.floatFileBytes),
+        ],
+        ...(accuracy === undefined ? [] : accuracyRows(accuracy)),
+      ],
+    ),
+    '',
+  );
+  for (const message of limits.messages) {
+    lines.push(`**Outside its limit:** ${text(message)}`, '');
+  }
+  const measured = loss.measured === undefined ? 'not measured' : formatLoss(loss.measured);
+  lines.push(
+    `Loss in ${text(loss.unit)}: predicted ${formatLoss(loss.predicted)}, measured ${measured}. ` +
+      `Allocation by ${text(solver.engine)}, ${solver.proven ? 'proved optimal' : `not proved optimal (bound ${formatLoss(solver.bound)})`}.`,
+    '',
+    '## Layers',
+    '',
+    ...table(
+      ['Layer', 'Parameters', 'W bits', 'A bits', 'Stored as', 'Size', 'Loss, predicted', 'Weights', 'Output', 'Why'],
+      ['left', 'right', 'right', 'right', 'left', 'right', 'right', 'right', 'right', 'left'],
+      report.layers.map((layer) => [
+        code(layer.shortName),
+        groupDigits(layer.parameters),
+        formatBits(layer.weightBits),
+        formatBits(layer.activationBits),
+        text(layer.container),
+        formatBytes(layer.sizeBits / 8),
+        formatLoss(layer.predictedLoss),
+        layer.weightSqnr === undefined ? '–' : formatDecibel(layer.weightSqnr),
+        layer.outputSqnr === undefined ? '–' : formatDecibel(layer.outputSqnr),
+        text([layer.reason ?? '', ...layer.notes].filter((note) => note !== '').join('; ')),
+      ]),
+    ),
+    '',
+    'Weights and Output: signal-to-noise ratio; the output includes errors of earlier layers.',
+    '',
+  );
+  if (report.refused.length > 0) {
+    lines.push(
+      '## Left as they are',
+      '',
+      ...report.refused.map(({ layer, reason }) => `- ${code(layer)}: ${text(reason)}`),
+      '',
+    );
+  }
+  if (report.stages.length > 0) {
+    lines.push(
+      '## Stages',
+      '',
+      ...table(
+        ['Stage', 'Time', 'Before', 'After'],
+        ['left', 'right', 'left', 'left'],
+        report.stages.map((stage) => [
+          text(stage.name),
+          stage.seconds === undefined ? '–' : formatSeconds(stage.seconds),
+          text(stage.before ?? ''),
+          text(stage.after ?? ''),
+        ]),
+      ),
+      '',
+    );
+  }
+  lines.push(
+    '## How it was measured',
+    '',
+    `- ${text(report.engine)}, seed ${report.seed}, Lathe ${text(report.lathe)}`,
+    `- ${text(report.machine.cpu)}, ${report.machine.cores} cores, ${text(report.machine.platform)} ${text(report.machine.arch)}, Node ${text(report.machine.node)}`,
+    `- ${formatSeconds(report.seconds)}${report.resumedSteps > 0 ? `, ${report.resumedSteps} steps taken over from an earlier run` : ''}`,
+    `- model \`${report.model.sha256.slice(0, 16).replace(/[^0-9a-f]/g, '')}\`, recipe ${code(report.recipe)}, written to ${code(report.compressed.file)}`,
+    '',
+  );
+  return lines.join('\n');
+}
+
+function accuracyRows(accuracy: NonNullable<Report['accuracy']>): string[][] {
+  const { metric, float, simulated, deployed, samples } = accuracy;
+  const change = (value: number): string =>
+    metric === 'mse' ? '' : `${(100 * (value - float)).toFixed(2).replace('-', '−')} points`;
+  const name = metricName(metric);
+  const before = metric === 'mse' ? '–' : formatMetric(metric, float);
+  return [
+    [`${name}, as ONNX Runtime runs it (${samples} samples)`, before, formatMetric(metric, deployed), change(deployed)],
+    [`${name}, simulated in float`, before, formatMetric(metric, simulated), change(simulated)],
+  ];
+}
+
+function table(
+  header: readonly string[],
+  align: readonly ('left' | 'right')[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(align.map((a) => (a === 'right' ? '---:' : '---'))), ...rows.map(line)];
+}
+
+/** Text in a table cell or paragraph: no markup, no HTML, no line breaks, no mentions. */
+function text(value: string): string {
+  return value
+    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+    .replace(/[\\`*_{}[\]<>#|~!&]/g, (c) => `\\${c}`)
+    .replace(/@/g, '@\u2060');
+}
+
+/** A name as code; a fence longer than any run of back-ticks within. */
+function code(value: string): string {
+  const plain = value.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').replace(/\|/g, '\\|');
+  if (plain.trim() === '') {
+    return '–';
+  }
+  const longest = Math.max(0, ...[...plain.matchAll(/`+/g)].map((m) => m[0].length));
+  const fence = '`'.repeat(longest + 1);
+  return longest > 0 ? `${fence} ${plain} ${fence}` : `${fence}${plain}${fence}`;
+}
