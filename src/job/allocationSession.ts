@@ -51,6 +51,11 @@ export class AllocationSession {
     return new AllocationSession(recipe, analysis, findLayers(model));
   }
 
+  /** The same measurements under a recipe whose overrides or budget differ. */
+  withRecipe(recipe: Recipe): AllocationSession {
+    return new AllocationSession(recipe, this.analysis, this.layers);
+  }
+
   model(pins: readonly WidthPin[] = []): AllocationModel {
     return buildAllocationModel({
       recipe: this.recipe,
