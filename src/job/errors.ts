@@ -1,13 +1,28 @@
 import { LatheError } from '../base/errors';
 
 export type JobErrorCode =
-  'job/no-calibration' | 'job/no-labels' | 'job/no-budget' | 'job/bops-unknown' | 'job/no-layers' | 'job/not-measured';
+  | 'job/no-calibration'
+  | 'job/no-evaluation'
+  | 'job/no-labels'
+  | 'job/no-budget'
+  | 'job/bops-unknown'
+  | 'job/no-layers'
+  | 'job/not-measured';
 
 export function noCalibration(recipePath: string): LatheError<JobErrorCode> {
   return new LatheError(
     'job/no-calibration',
     `${recipePath}: sensitivities and activation ranges need calibration data, and the recipe names none. ` +
       'Add "data": { "calibration": { "source": "…" } }. Without data, `lathe inspect` still shows sizes, zeros and N:M compliance.',
+    { recipePath },
+    { category: 'usage' },
+  );
+}
+
+export function noEvaluation(recipePath: string): LatheError<JobErrorCode> {
+  return new LatheError(
+    'job/no-evaluation',
+    `${recipePath}: there is nothing to evaluate on. Add "data": { "evaluation": { "source": "…", "labels": "…", "metric": "top1" } }.`,
     { recipePath },
     { category: 'usage' },
   );

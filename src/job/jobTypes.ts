@@ -1,4 +1,4 @@
-import type { Layer, WeightStatistics } from '../analysis';
+import type { WeightStatistics } from '../analysis';
 import type { Refusal } from '../base/errors';
 import type { AllocationSolution, FrontierPoint } from '../methods';
 
@@ -117,6 +117,22 @@ export interface AllocateResult {
   readonly floatBits: number;
 }
 
+/** A layer of the exported network. */
+export interface LayerRun extends AllocatedLayer {
+  /** Type the weights are stored in. */
+  readonly container: string;
+  /** Output signal-to-noise ratio against the float network, dB; errors of earlier layers included. */
+  readonly outputSqnr: number | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Wall time of one run of a batch of one, median. */
+export interface Latency {
+  readonly floatMs: number;
+  readonly compressedMs: number;
+  readonly runs: number;
+}
+
 export interface RunResult {
   readonly analyze: AnalyzeResult;
   readonly allocate: AllocateResult;
@@ -129,18 +145,14 @@ export interface RunResult {
         /** Quantisation simulated in float. */
         readonly simulated: number;
         /** As ONNX Runtime runs the exported file by default. */
-        readonly deployed: number;
+        readonly deployed: number | undefined;
       }
     | undefined;
   /** Loss of the exported network against the float one on the calibration samples, same unit as the prediction. */
   readonly measuredLoss: number;
-  readonly layers: readonly (AllocatedLayer & {
-    readonly container: string;
-    /** Output signal-to-noise ratio against the float network, dB; errors of earlier layers included. */
-    readonly outputSqnr: number | undefined;
-    readonly notes: readonly string[];
-  })[];
+  readonly layers: readonly LayerRun[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];
+  readonly latency: Latency | undefined;
   readonly outputs: {
     readonly model: string;
     readonly lock: string;
@@ -158,8 +170,8 @@ export interface RunResult {
 export interface EvaluateResult {
   readonly modelPath: string;
   readonly metric: MetricValue;
-  /** The same file as ONNX Runtime runs it by default. */
-  readonly deployed: number;
+  /** The same file as ONNX Runtime runs it by default; undefined when it does not. */
+  readonly deployed: number | undefined;
   readonly engine: string;
 }
 
@@ -168,10 +180,4 @@ export interface CheckResult {
   readonly current: boolean;
   /** What is stale or broken, in sentences. */
   readonly problems: readonly { readonly kind: 'stale' | 'missing' | 'limit' | 'file'; readonly message: string }[];
-}
-
-/** What `inspect` tells: see `inspectModel`. */
-export interface InspectResult {
-  readonly path: string;
-  readonly layers: readonly Layer[];
 }

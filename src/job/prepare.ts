@@ -69,7 +69,12 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       tracker.log(`Not folded: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
     }
     const shapes = await inferShapes(model, factory);
-    const layers = findLayers(model, { shapes });
+    // Folding may rename weights; people keep seeing the names the file suggests.
+    const shortNames = new Map(findLayers(opened.original).map((layer) => [layer.name, layer.shortName]));
+    const layers = findLayers(model).map((layer) => ({
+      ...layer,
+      shortName: shortNames.get(layer.name) ?? layer.shortName,
+    }));
     steps.advance('shapes');
     return { model, folding, shapes, layers };
   });

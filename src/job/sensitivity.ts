@@ -8,6 +8,7 @@ import { extractModel } from '../onnx';
 import type { Model, TensorType, Value } from '../onnx';
 import type { MeasurementCache } from './cache/measurementCache';
 import { cacheKey } from './cache/cacheKey';
+import type { CacheKey } from './cache/cacheKey';
 import type { Dataset } from './data/dataset';
 import { createRunner } from './createRunner';
 import { floatTensorData, floatValues } from './floatTensor';
@@ -363,7 +364,7 @@ class Scan {
     return known;
   }
 
-  private key(target: SensitivityTarget, ranges: readonly SampleRange[]): string {
+  private key(target: SensitivityTarget, ranges: readonly SampleRange[]): CacheKey {
     return cacheKey({
       ...this.options.cacheScope,
       what: 'sensitivity',

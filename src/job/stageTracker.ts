@@ -54,6 +54,13 @@ export class StageTracker {
     return (Date.now() - this.startedAt) / 1000;
   }
 
+  /** Stages that ended well, with their duration. */
+  finishedStages(): { readonly name: string; readonly seconds: number }[] {
+    return this.stages
+      .filter((stage) => stage.status === 'done')
+      .map(({ name, seconds }) => ({ name, seconds: Math.round(seconds * 1000) / 1000 }));
+  }
+
   log(line: string): void {
     this.hooks.log?.(line);
   }

@@ -1,0 +1,355 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { declaredShapes, inferShapes } from '../analysis';
+import type { InferenceRunner, RunnerValue } from '../analysis';
+import { LatheError } from '../base/errors';
+import { LATHE_VERSION } from '../base/version';
+import { openModel } from '../onnx';
+import { createOnnxRuntime } from '../runtime/onnxRuntime';
+import { allocateResult, buildAllocationModel, solve } from './allocation';
+import type { AllocationModel } from './allocation';
+import { analyze } from './analyze';
+import type { Analysis } from './analyze';
+import { buildLock } from './buildLock';
+import { acquireRunLock } from './cache/runLock';
+import { createRunner } from './createRunner';
+import { openDataset } from './data/openDataset';
+import { noEvaluation } from './errors';
+import type {
+  AllocateResult,
+  AnalyzeResult,
+  CheckResult,
+  EvaluateResult,
+  JobHooks,
+  RunResult,
+  StageName,
+} from './jobTypes';
+import { lockIsCurrent } from './lock/lockIsCurrent';
+import { lockPathOf, readLock, writeLock } from './lock/lockFile';
+import { brokenLimits } from './limits';
+import { evaluateMetric } from './metric';
+import { cacheDirectory, prepareJob } from './prepare';
+import type { PreparedJob } from './prepare';
+import { loadRecipe } from './recipe/loadRecipe';
+import type { Recipe, RecipeBudget } from './recipe/recipe';
+import { createReport } from './report/createReport';
+import { readReport, reportPathsOf, writeReport } from './report/reportFile';
+import { compressedPath, exportQuantized, layerRuns, quantizeModel, sizeFigures, verifyExport } from './run';
+import { StageTracker } from './stageTracker';
+import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
+
+const MEASURING: readonly StageName[] = ['open', 'fold', 'baseline', 'ranges', 'sensitivity'];
+
+/** A budget from the command line or a slider in place of the recipe's. */
+export type BudgetOverride = Partial<RecipeBudget>;
+
+/** Measures every layer at every candidate width. Throws what opening, data and measuring throw, and `job/busy`. */
+export async function analyzeJob(recipePath: string, hooks: JobHooks = {}): Promise<AnalyzeResult> {
+  const tracker = new StageTracker(MEASURING, hooks);
+  return await exclusively(recipePath, async () => {
+    const job = await prepareJob(resolve(recipePath), tracker);
+    const analysis = await analyzeAndStore(job, tracker);
+    close(analysis);
+    return analysis.result;
+  });
+}
+
+/** Measures what is missing, solves the integer programme and writes the lock. */
+export async function allocateJob(
+  recipePath: string,
+  budget: BudgetOverride = {},
+  hooks: JobHooks = {},
+): Promise<AllocateResult> {
+  const tracker = new StageTracker([...MEASURING, 'allocate'], hooks);
+  return await exclusively(recipePath, async () => {
+    const job = withBudget(await prepareJob(resolve(recipePath), tracker), budget);
+    const analysis = await analyzeAndStore(job, tracker);
+    try {
+      return (await allocate(job, analysis, tracker)).result;
+    } finally {
+      close(analysis);
+    }
+  });
+}
+
+/** The main job: analyse, allocate, quantise, export, verify, report. Resumes where an earlier run stopped. */
+export async function runJob(
+  recipePath: string,
+  hooks: JobHooks = {},
+  budget: BudgetOverride = {},
+): Promise<RunResult> {
+  const tracker = new StageTracker([...MEASURING, 'allocate', 'quantize', 'export', 'verify', 'report'], hooks);
+  return await exclusively(recipePath, async () => {
+    const job = withBudget(await prepareJob(resolve(recipePath), tracker), budget);
+    const analysis = await analyzeAndStore(job, tracker);
+    try {
+      return await finishRun(job, analysis, tracker);
+    } finally {
+      close(analysis);
+    }
+  });
+}
+
+async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTracker): Promise<RunResult> {
+  const { result: allocation, lockPath } = await allocate(job, analysis, tracker);
+  const quantized = await tracker.stage('quantize', allocation.layers.length, (steps) =>
+    Promise.resolve(quantizeModel(job, analysis, allocation, steps)),
+  );
+  const written = await tracker.stage('export', 1, () => Promise.resolve(exportQuantized(job, quantized, allocation)));
+  const verification = await verifyExport(job, analysis, written.model, tracker);
+  const { accuracyDrop } = job.recipe.limits;
+  const messages =
+    accuracyDrop === undefined || verification.accuracy === undefined
+      ? []
+      : brokenLimits(accuracyDrop, verification.accuracy);
+  const reports = reportPathsOf(job.recipe.path);
+  const result: RunResult = {
+    analyze: analysis.result,
+    allocate: allocation,
+    size: sizeFigures(job, quantized, written),
+    accuracy: verification.accuracy,
+    measuredLoss: verification.measuredLoss,
+    layers: layerRuns(allocation, quantized, verification),
+    refused: [
+      ...analysis.result.refused,
+      ...quantized.result.refused.map((refusal) => ({ ...refusal, layer: refusal.nodes[0] ?? '' })),
+    ],
+    latency: verification.latency,
+    outputs: {
+      model: written.path,
+      lock: lockPath,
+      reportJson: reports.json,
+      reportMarkdown: reports.markdown,
+      reportHtml: reports.html,
+    },
+    withinLimits: messages.length === 0,
+    limitMessages: [...messages, ...verification.messages],
+    seconds: tracker.elapsedSeconds,
+    resumedSteps: tracker.resumedSteps,
+  };
+  await tracker.stage('report', 1, () => {
+    writeReport(
+      reports,
+      createReport(result, {
+        recipe: job.recipe,
+        compressedPath: compressedPath(job),
+        stages: tracker.finishedStages(),
+        ...(result.latency === undefined ? {} : { latency: result.latency }),
+      }),
+    );
+    return Promise.resolve();
+  });
+  return result;
+}
+
+/** The metric of any model on the recipe's evaluation data, simulated and as it runs by default. */
+export async function evaluateJob(
+  modelPath: string,
+  recipePath: string,
+  hooks: JobHooks = {},
+): Promise<EvaluateResult> {
+  const tracker = new StageTracker(['open', 'baseline'], hooks);
+  const { recipe, model, factory, dataset, metric } = await tracker.stage('open', 1, async () => {
+    const recipe = loadRecipe(resolve(recipePath));
+    const spec = recipe.data.evaluation;
+    if (spec === undefined) {
+      throw noEvaluation(recipe.path);
+    }
+    const model = openModel(resolve(modelPath));
+    const factory = createOnnxRuntime();
+    const shapes = await inferShapes(model, factory);
+    const inputs = model.graph.trueInputs.map((input): RunnerValue => {
+      const type = shapes.get(input.name);
+      return { name: input.name, type: type?.elementType, shape: type?.shape };
+    });
+    const dataset = await openDataset(spec, { inputs, labels: spec.metric !== 'mse' }, recipe.data.preprocess);
+    return { recipe, model, factory, dataset, metric: spec.metric };
+  });
+  const runners: InferenceRunner[] = [];
+  try {
+    return await tracker.stage('baseline', 2 * dataset.samples, async (steps) => {
+      const open = async (mode: 'simulate' | 'deploy', from = model): Promise<InferenceRunner> => {
+        const runner = await createRunner(factory, from, { mode });
+        runners.push(runner);
+        return runner;
+      };
+      const reference = metric === 'mse' ? await open('simulate', openModel(recipe.modelPath)) : undefined;
+      const options = { signal: hooks.signal, ...(reference === undefined ? {} : { reference }) };
+      const measure = async (runner: InferenceRunner, name: string) => {
+        let done = 0;
+        return await evaluateMetric(runner, dataset, metric, {
+          ...options,
+          onBatch: (samples) => {
+            steps.advance(name, samples - done);
+            done = samples;
+          },
+        });
+      };
+      const value = await measure(await open('simulate'), 'simulated');
+      let deployed: number | undefined;
+      try {
+        deployed = (await measure(await open('deploy'), 'as deployed')).value;
+      } catch (error) {
+        if (!LatheError.is(error)) {
+          throw error;
+        }
+        tracker.log(`Not measured as deployed: ${error.message}`);
+      }
+      return { modelPath: resolve(modelPath), metric: value, deployed, engine: factory.engine };
+    });
+  } finally {
+    for (const runner of runners) {
+      await runner.release();
+    }
+    dataset.close();
+  }
+}
+
+/** Whether lock and report still belong to recipe, model and data, and keep the limits. Writes nothing. */
+export async function checkJob(recipePath: string, hooks: JobHooks = {}): Promise<CheckResult> {
+  const recipe = loadRecipe(resolve(recipePath));
+  const problems: CheckResult['problems'][number][] = [];
+  const { model, hash } = openedModel(recipe.modelPath);
+  const lockPath = lockPathOf(recipe.path);
+  if (existsSync(lockPath)) {
+    const calibrationHash = await calibrationHashOf(
+      recipe,
+      model.graph.trueInputs.map((input) => input.name),
+      hooks,
+    );
+    const stale = lockIsCurrent(recipe, readLock(lockPath), {
+      modelHash: hash,
+      calibrationHash,
+      latheVersion: LATHE_VERSION,
+    });
+    problems.push(...stale.map(({ message }) => ({ kind: 'stale' as const, message })));
+  } else {
+    problems.push({
+      kind: 'missing',
+      message: `There is no lock ${lockPath}; run \`lathe run\` or \`lathe allocate\`.`,
+    });
+  }
+  problems.push(...checkReport(recipe, hash));
+  return { recipePath: recipe.path, current: problems.every((problem) => problem.kind === 'limit'), problems };
+}
+
+function checkReport(recipe: Recipe, modelHash: string): CheckResult['problems'] {
+  const { json } = reportPathsOf(recipe.path);
+  if (!existsSync(json)) {
+    return recipe.limits.accuracyDrop === undefined
+      ? []
+      : [
+          {
+            kind: 'missing',
+            message: `There is no report ${json}, so the accuracy limit cannot be checked; run \`lathe run\`.`,
+          },
+        ];
+  }
+  const report = readReport(json);
+  const problems: CheckResult['problems'][number][] = [];
+  if (report.model.sha256 !== modelHash) {
+    problems.push({ kind: 'stale', message: `The report ${json} was made from another state of ${recipe.model}.` });
+  }
+  const file = resolve(recipe.path, '..', report.compressed.file);
+  if (!existsSync(file)) {
+    problems.push({
+      kind: 'file',
+      message: `The compressed model ${report.compressed.file} is not there; run \`lathe run\`.`,
+    });
+  }
+  const { accuracy } = report;
+  const { accuracyDrop } = recipe.limits;
+  if (accuracyDrop !== undefined && accuracy !== undefined) {
+    problems.push(...brokenLimits(accuracyDrop, accuracy).map((message) => ({ kind: 'limit' as const, message })));
+  }
+  return problems;
+}
+
+async function calibrationHashOf(
+  recipe: Recipe,
+  inputs: readonly string[],
+  hooks: JobHooks,
+): Promise<string | null | undefined> {
+  const spec = recipe.data.calibration;
+  if (spec === undefined) {
+    return null;
+  }
+  if (!existsSync(spec.path)) {
+    // Calibration data is often not in the repository: then it is not compared.
+    hooks.log?.(`The calibration data ${spec.path} is not here and was not compared.`);
+    return undefined;
+  }
+  const shapes = declaredShapes(openModel(recipe.modelPath));
+  const wanted = inputs.map((name): RunnerValue => {
+    const type = shapes.get(name);
+    return { name, type: type?.elementType, shape: type?.shape };
+  });
+  const dataset = await openDataset(spec, { inputs: wanted }, recipe.data.preprocess);
+  dataset.close();
+  return dataset.hash;
+}
+
+async function analyzeAndStore(job: PreparedJob, tracker: StageTracker): Promise<Analysis> {
+  const analysis = await analyze(job, tracker);
+  const known = readAnalysis(job.cache, job.recipe, job.hash);
+  if (known === undefined || tracker.resumedSteps === 0) {
+    storeAnalysis(job.cache, job.recipe, job.hash, analysis.result);
+  }
+  return analysis;
+}
+
+async function allocate(
+  job: PreparedJob,
+  analysis: Analysis,
+  tracker: StageTracker,
+): Promise<{ readonly result: AllocateResult; readonly lockPath: string; readonly model: AllocationModel }> {
+  return await tracker.stage('allocate', 1, async () => {
+    const model = buildAllocationModel({
+      recipe: job.recipe,
+      layers: job.layers,
+      macs: new Map(analysis.result.layers.map((layer) => [layer.name, layer.macs])),
+      candidates: analysis.candidates,
+      lossUnit: analysis.loss.unit,
+    });
+    const solution = await solve(model, job.recipe.allocation.budget, { signal: tracker.signal });
+    const lockPath = lockPathOf(job.recipe.path);
+    writeLock(
+      lockPath,
+      buildLock({
+        model,
+        solution,
+        modelHash: job.hash,
+        calibrationHash: analysis.calibration.hash,
+        engine: job.factory.engine,
+        inputGrid: (layer, bits) => analysis.ranges.get(layer)?.grids.get(bits),
+      }),
+    );
+    return { result: allocateResult(model, solution, lockPath), lockPath, model };
+  });
+}
+
+function withBudget(job: PreparedJob, override: BudgetOverride): PreparedJob {
+  const given = [override.size, override.bops, override.loss].some((value) => value !== undefined);
+  if (!given) {
+    return job;
+  }
+  const minimize = override.loss === undefined ? 'loss' : 'size';
+  const budget: RecipeBudget = { size: override.size, bops: override.bops, loss: override.loss };
+  return { ...job, recipe: { ...job.recipe, allocation: { ...job.recipe.allocation, minimize, budget } } };
+}
+
+async function exclusively<T>(recipePath: string, work: () => Promise<T>): Promise<T> {
+  // The recipe must be readable before a folder is made beside it.
+  loadRecipe(resolve(recipePath));
+  const lock = acquireRunLock(cacheDirectory(resolve(recipePath)));
+  try {
+    return await work();
+  } finally {
+    lock.dispose();
+  }
+}
+
+function close(analysis: Analysis): void {
+  analysis.calibration.close();
+  analysis.evaluation?.close();
+}

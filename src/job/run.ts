@@ -1,0 +1,260 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { findLayers } from '../analysis';
+import type { InferenceRunner } from '../analysis';
+import { throwIfCancelled } from '../base/errors';
+import { LATHE_VERSION } from '../base/version';
+import { compareModels } from '../export/compareModels';
+import type { ModelComparison } from '../export/compareModels';
+import { exportModel } from '../export/exportModel';
+import type { ExportResult } from '../export/exportModel';
+import { insertQdq, quantizeWeight } from '../methods';
+import type { LayerPolicy, QdqResult, QuantizedWeight } from '../methods';
+import { dataTypeName } from '../onnx';
+import type { Model } from '../onnx';
+import type { Analysis } from './analyze';
+import { createRunner } from './createRunner';
+import type { Dataset } from './data/dataset';
+import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
+import { FLOAT_BITS } from './layerWidths';
+import { recipeStem } from './lock/lockFile';
+import { evaluateMetric } from './metric';
+import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
+import type { PreparedJob } from './prepare';
+import { sampleBatches } from './sampleBatches';
+import type { StageSteps, StageTracker } from './stageTracker';
+
+/** Samples of the calibration set on which layers are compared one by one. */
+const COMPARED_SAMPLES = 64;
+const LATENCY_RUNS = 30;
+
+/** Where a run writes its model. */
+export function compressedPath(job: PreparedJob): string {
+  return join(job.recipe.export.absoluteDirectory, `${recipeStem(job.recipe.path)}.onnx`);
+}
+
+export interface QuantizedModel {
+  readonly model: Model;
+  readonly result: QdqResult;
+  readonly weights: ReadonlyMap<string, QuantizedWeight>;
+}
+
+/** Builds the quantised model from the folded one. Nothing is written. */
+export function quantizeModel(
+  job: PreparedJob,
+  analysis: Analysis,
+  allocate: AllocateResult,
+  steps: StageSteps,
+): QuantizedModel {
+  const weights = new Map<string, QuantizedWeight>();
+  const policy = new Map<string, LayerPolicy>();
+  const model = job.model.clone();
+  const copies = new Map(findLayers(model).map((layer) => [layer.name, layer]));
+  for (const decided of allocate.layers) {
+    const layer = copies.get(decided.name)!;
+    const range = analysis.ranges.get(decided.name);
+    const { weightBits, activationBits } = decided;
+    if (weightBits < FLOAT_BITS) {
+      const settings = job.recipe.quantization.weights;
+      weights.set(decided.name, quantizeWeight(layer, { ...settings, bits: weightBits, gram: range?.gram }));
+    }
+    const grid = activationBits < FLOAT_BITS ? range?.grids.get(activationBits) : undefined;
+    policy.set(decided.name, {
+      weight: weights.get(decided.name),
+      activation: grid === undefined ? undefined : { ...grid, bits: activationBits },
+    });
+    steps.advance(decided.shortName);
+  }
+  const layers = job.layers.map((layer) => copies.get(layer.name)!);
+  return { model, result: insertQdq(model, layers, { layers: policy }), weights };
+}
+
+/** Writes the model with its provenance and opens it again. Throws `export/*`, `onnx/write`. */
+export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, allocate: AllocateResult): ExportResult {
+  return exportModel({
+    source: job.original,
+    model: quantized.model,
+    quantization: quantized.result,
+    path: compressedPath(job),
+    provenance: {
+      version: LATHE_VERSION,
+      source: job.recipe.model,
+      sourceSha256: job.hash,
+      size: allocate.size.toPrecision(6),
+      bits: JSON.stringify(
+        Object.fromEntries(allocate.layers.map((layer) => [layer.name, [layer.weightBits, layer.activationBits]])),
+      ),
+    },
+  });
+}
+
+export interface Verification {
+  readonly accuracy: RunResult['accuracy'];
+  /** Against the float network on the calibration samples of the sensitivity scan. */
+  readonly measuredLoss: number;
+  readonly comparison: ModelComparison;
+  readonly latency: Latency | undefined;
+  readonly messages: readonly string[];
+}
+
+/** Runs the written file against the float model, simulated and as ONNX Runtime runs it by default. */
+export async function verifyExport(
+  job: PreparedJob,
+  analysis: Analysis,
+  written: Model,
+  tracker: StageTracker,
+): Promise<Verification> {
+  return await tracker.stage('verify', 4, async (steps) => {
+    const runners: InferenceRunner[] = [];
+    const open = async (model: Model, mode: 'simulate' | 'deploy'): Promise<InferenceRunner> => {
+      const runner = await createRunner(job.factory, model, { mode });
+      runners.push(runner);
+      return runner;
+    };
+    try {
+      const comparison = await compareModels(
+        job.model,
+        written,
+        job.factory,
+        () => batchesOf(analysis.calibration, COMPARED_SAMPLES),
+        tracker.signal === undefined ? {} : { signal: tracker.signal },
+      );
+      steps.advance('layer outputs');
+      const float = await open(job.original, 'simulate');
+      const simulated = await open(written, 'simulate');
+      // A model that only fails in deployment is reported with its simulated figures, not thrown away.
+      const deployed = comparison.deployFailure === undefined ? await open(written, 'deploy') : undefined;
+      const measuredLoss = await lossBetween(job, analysis, float, simulated, tracker.signal);
+      steps.advance('loss');
+      const accuracy = await accuracyOf(job, analysis, { float, simulated, deployed }, tracker);
+      steps.advance('accuracy');
+      const latency =
+        deployed === undefined
+          ? undefined
+          : await measureLatency(analysis.calibration, float, deployed, tracker.signal);
+      steps.advance('latency');
+      const messages =
+        comparison.deployFailure === undefined
+          ? []
+          : [
+              `ONNX Runtime does not run the file at its default optimisation level: ${comparison.deployFailure} ` +
+                'It runs with the session option session.disable_quant_qdq = "1".',
+            ];
+      return { accuracy, measuredLoss, comparison, latency, messages };
+    } finally {
+      for (const runner of runners) {
+        await runner.release();
+      }
+    }
+  });
+}
+
+function* batchesOf(dataset: Dataset, samples: number): Iterable<ReturnType<Dataset['batch']>> {
+  for (const range of sampleBatches(dataset, samples)) {
+    yield dataset.batch(range.start, range.count);
+  }
+}
+
+async function lossBetween(
+  job: PreparedJob,
+  analysis: Analysis,
+  float: InferenceRunner,
+  changed: InferenceRunner,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { calibration, loss } = analysis;
+  let total = EMPTY_LOSS;
+  let base = EMPTY_LOSS;
+  for (const range of sampleBatches(calibration, job.recipe.quantization.sensitivity.samples)) {
+    const feeds = calibration.batch(range.start, range.count);
+    const reference = await float.run(feeds);
+    const labels = calibration.labels(range.start, range.count);
+    total = addLoss(total, loss.measureBatch(reference, await changed.run(feeds), labels));
+    base = addLoss(base, loss.measureBatch(reference, reference, labels));
+    throwIfCancelled(signal);
+  }
+  return meanLoss(total) - meanLoss(base);
+}
+
+async function accuracyOf(
+  job: PreparedJob,
+  analysis: Analysis,
+  runners: {
+    readonly float: InferenceRunner;
+    readonly simulated: InferenceRunner;
+    readonly deployed: InferenceRunner | undefined;
+  },
+  tracker: StageTracker,
+): Promise<RunResult['accuracy']> {
+  const metric = job.recipe.data.evaluation?.metric;
+  const { evaluation } = analysis;
+  if (metric === undefined || evaluation === undefined) {
+    return undefined;
+  }
+  const measure = async (runner: InferenceRunner): Promise<number> => {
+    const options = { signal: tracker.signal, reference: runners.float };
+    return (await evaluateMetric(runner, evaluation, metric, options)).value;
+  };
+  const simulated = await measure(runners.simulated);
+  return {
+    metric,
+    samples: analysis.result.baseline?.samples ?? evaluation.samples,
+    float: analysis.result.baseline?.value ?? (await measure(runners.float)),
+    simulated,
+    deployed: runners.deployed === undefined ? undefined : await measure(runners.deployed),
+  };
+}
+
+/** Median over alternating runs of one sample, so that both meet the same noise of the machine. */
+async function measureLatency(
+  dataset: Dataset,
+  float: InferenceRunner,
+  deployed: InferenceRunner,
+  signal: AbortSignal | undefined,
+): Promise<Latency> {
+  const feeds = dataset.batch(0, dataset.fixedBatch ?? 1);
+  const times: [number[], number[]] = [[], []];
+  for (let i = 0; i < LATENCY_RUNS + 3; i++) {
+    for (const [which, runner] of [float, deployed].entries()) {
+      const before = performance.now();
+      await runner.run(feeds);
+      if (i >= 3) {
+        times[which]!.push(performance.now() - before);
+      }
+    }
+    throwIfCancelled(signal);
+  }
+  return { floatMs: median(times[0]), compressedMs: median(times[1]), runs: LATENCY_RUNS };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/** Puts allocation, rewrite and verification of each layer side by side. */
+export function layerRuns(allocate: AllocateResult, quantized: QuantizedModel, verification: Verification): LayerRun[] {
+  const rewritten = new Map(quantized.result.layers.map((layer) => [layer.name, layer]));
+  const compared = new Map(verification.comparison.layers.map((layer) => [layer.layer, layer.error.sqnr]));
+  return allocate.layers.map((layer) => {
+    const result = rewritten.get(layer.name);
+    const container = result?.weightContainer;
+    return {
+      ...layer,
+      container: container === undefined ? 'float' : dataTypeName(container),
+      outputSqnr: compared.get(layer.name),
+      notes: result?.notes ?? [],
+    };
+  });
+}
+
+export function sizeFigures(job: PreparedJob, quantized: QuantizedModel, written: ExportResult): RunResult['size'] {
+  const external = written.externalFiles.reduce((sum, path) => sum + statSync(path).size, 0);
+  return {
+    nominal: quantized.result.nominalRatio,
+    nominalBits: quantized.result.storage.nominal,
+    packedBytes: Math.ceil(quantized.result.storage.packed / 8),
+    fileBytes: written.bytes + external,
+    floatFileBytes: job.original.fileBytes + job.original.externalFiles.reduce((sum, file) => sum + file.bytes, 0),
+  };
+}
