@@ -44,7 +44,10 @@ export function metricName(metric: string): string {
 /** Three decimals, more for small values so that they do not read as zero. */
 export function formatLoss(loss: number): string {
   const magnitude = Math.abs(loss);
-  return signed(magnitude === 0 || magnitude >= 0.001 ? loss.toFixed(magnitude < 0.01 ? 4 : 3) : loss.toExponential(1));
+  if (magnitude === 0) {
+    return '0';
+  }
+  return signed(magnitude >= 0.001 ? loss.toFixed(magnitude < 0.01 ? 4 : 3) : loss.toExponential(1));
 }
 
 /** "+0.004", "−0.002". */
