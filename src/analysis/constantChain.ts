@@ -120,7 +120,11 @@ function chainStep(node: Node, shape: readonly number[]): ChainStep | undefined 
       const scale = traceConstant(node.inputs[1]);
       const zero = node.inputs[2];
       const zeroPoint = zero === undefined ? undefined : traceConstant(zero);
-      if (scale === undefined || !isBare(scale) || (zero !== undefined && (zeroPoint === undefined || !isBare(zeroPoint)))) {
+      if (
+        scale === undefined ||
+        !isBare(scale) ||
+        (zero !== undefined && (zeroPoint === undefined || !isBare(zeroPoint)))
+      ) {
         return undefined;
       }
       return {

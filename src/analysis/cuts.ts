@@ -77,7 +77,7 @@ function liveSpans(graph: Graph, indexOf: ReadonlyMap<Node, number>): LiveSpan[]
 function nodeInGraph(node: Node, graph: Graph): Node | undefined {
   let current: Node | undefined = node;
   while (current !== undefined && current.graph !== graph) {
-    current = current.graph.owner;
+    current = current.graph.ownerNode;
   }
   return current;
 }

@@ -57,7 +57,7 @@ export function transposed(data: Float32Array, shape: readonly number[], perm: r
   const lastStep = steps[rank - 1]!;
   const index = new Int32Array(rank);
   let from = 0;
-  for (let to = 0; to < out.length; ) {
+  for (let to = 0; to < out.length;) {
     for (let i = 0, at = from; i < last; i++, at += lastStep) {
       out[to++] = data[at]!;
     }
@@ -90,7 +90,8 @@ function rescale(data: Float32Array, shape: readonly number[], step: Rescaling):
       const onAxis = Math.floor(at / inner) % axisLength;
       parameter =
         blocks > 0
-          ? (Math.floor(at / (inner * axisLength)) * blocks + Math.floor(onAxis / step.blockSize)) * inner + (at % inner)
+          ? (Math.floor(at / (inner * axisLength)) * blocks + Math.floor(onAxis / step.blockSize)) * inner +
+            (at % inner)
           : onAxis;
     }
     const scale = scales[parameter]!;

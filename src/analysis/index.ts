@@ -9,13 +9,7 @@ export type {
 export type { Layer, LayerBias, LayerKind, LayerWeight, Verdict } from './layer';
 export { findLayers } from './findLayers';
 export { describeLayer } from './describeLayer';
-export {
-  isPlain,
-  storedAxis,
-  traceConstant,
-  type ChainStep,
-  type ConstantChain,
-} from './constantChain';
+export { isPlain, storedAxis, traceConstant, type ChainStep, type ConstantChain } from './constantChain';
 export { evaluateChain, storedOrder } from './evaluateChain';
 export { mergeTypes, type ShapeTable } from './shapeTable';
 export { declaredShapes } from './declaredShapes';

@@ -79,7 +79,11 @@ export async function inferShapes(
 function runtimeType(value: RunnerValue): TensorType | undefined {
   return value.type === undefined
     ? undefined
-    : { kind: 'tensor', elementType: value.type, shape: value.shape?.map((d) => (d === '' || d === -1 ? undefined : d)) };
+    : {
+        kind: 'tensor',
+        elementType: value.type,
+        shape: value.shape?.map((d) => (d === '' || d === -1 ? undefined : d)),
+      };
 }
 
 /**

@@ -117,7 +117,9 @@ function unfitForMasks(draft: LayerDraft): string | undefined {
   const { weight } = draft;
   const inputs = weight.shape[weight.inAxis]! / (draft.kind === 'ConvTranspose' ? draft.groups : 1);
   if (inputs <= 3) {
-    return inputs === 1 ? 'one input channel: nothing to choose from' : `${inputs} input channels: too few to choose from`;
+    return inputs === 1
+      ? 'one input channel: nothing to choose from'
+      : `${inputs} input channels: too few to choose from`;
   }
   return undefined;
 }

@@ -83,10 +83,7 @@ const argReduce: Rule = (facts) => {
   const axis = normalAxis(facts.node.int('axis', 0), shape?.length ?? 0);
   const keep = facts.node.int('keepdims', 1) !== 0;
   return [
-    tensor(
-      DataType.INT64,
-      keep ? shape?.map((d, i) => (i === axis ? 1 : d)) : shape?.filter((_, i) => i !== axis),
-    ),
+    tensor(DataType.INT64, keep ? shape?.map((d, i) => (i === axis ? 1 : d)) : shape?.filter((_, i) => i !== axis)),
   ];
 };
 
@@ -124,7 +121,12 @@ const concat: Rule = (facts) => {
   const shapes = facts.node.inputs.map((_, i) => facts.shape(i));
   const first = shapes[0];
   if (first === undefined || shapes.some((s) => s === undefined)) {
-    return [tensor(facts.type(0), first?.map(() => undefined))];
+    return [
+      tensor(
+        facts.type(0),
+        first?.map(() => undefined),
+      ),
+    ];
   }
   const axis = normalAxis(facts.node.int('axis', 1), first.length);
   let total: Dimension = 0;
@@ -132,7 +134,12 @@ const concat: Rule = (facts) => {
     const size: Dimension = shape?.[axis];
     total = typeof size === 'number' && typeof total === 'number' ? total + size : undefined;
   }
-  return [tensor(facts.type(0), first.map((d, i) => (i === axis ? total : d)))];
+  return [
+    tensor(
+      facts.type(0),
+      first.map((d, i) => (i === axis ? total : d)),
+    ),
+  ];
 };
 
 const reshape: Rule = (facts) => {
@@ -146,7 +153,12 @@ const reshape: Rule = (facts) => {
   const dims: Dimension[] = wanted.map((d, i) => (d === 0 && !allowZero ? shape?.[i] : d));
   const open = dims.indexOf(-1);
   if (open >= 0) {
-    dims[open] = shape && quotient(shape, dims.filter((_, i) => i !== open));
+    dims[open] =
+      shape &&
+      quotient(
+        shape,
+        dims.filter((_, i) => i !== open),
+      );
   }
   return [tensor(facts.type(0), dims)];
 };
@@ -218,7 +230,12 @@ const unsqueeze: Rule = (facts) => {
   const rank = shape.length + axes.length;
   const added = new Set(axes.map((axis) => normalAxis(axis, rank)));
   let from = 0;
-  return [tensor(facts.type(0), Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : shape[from++])))];
+  return [
+    tensor(
+      facts.type(0),
+      Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : shape[from++])),
+    ),
+  ];
 };
 
 function axesOf(facts: NodeFacts): readonly number[] | undefined {
@@ -238,7 +255,12 @@ const slice: Rule = (facts) => {
   const axes = node.ints('axes') ?? numbers(facts.contents(3)) ?? starts?.map((_, i) => i);
   const steps = node.inputs[4] === undefined ? starts?.map(() => 1) : numbers(facts.contents(4));
   if (shape === undefined || starts === undefined || ends === undefined || axes === undefined || steps === undefined) {
-    return [tensor(facts.type(0), shape?.map(() => undefined))];
+    return [
+      tensor(
+        facts.type(0),
+        shape?.map(() => undefined),
+      ),
+    ];
   }
   const dims = [...shape];
   axes.forEach((axis, i) => {
@@ -281,7 +303,10 @@ const split: Rule = (facts) => {
         : even !== undefined && typeof whole === 'number'
           ? Math.min(even, whole - even * i)
           : undefined;
-    return tensor(facts.type(0), shape?.map((d, at) => (at === axis ? part : d)));
+    return tensor(
+      facts.type(0),
+      shape?.map((d, at) => (at === axis ? part : d)),
+    );
   });
 };
 
@@ -289,7 +314,12 @@ const pad: Rule = (facts) => {
   const shape = facts.shape(0);
   const pads = facts.node.ints('pads') ?? numbers(facts.contents(1));
   if (shape === undefined || pads?.length !== 2 * shape.length || facts.node.inputs[3] !== undefined) {
-    return [tensor(facts.type(0), shape?.map(() => undefined))];
+    return [
+      tensor(
+        facts.type(0),
+        shape?.map(() => undefined),
+      ),
+    ];
   }
   const padded = shape.map((d, i) => {
     const added = pads[i]! + pads[i + shape.length]!;
@@ -313,7 +343,12 @@ const tile: Rule = (facts) => {
   ];
 };
 
-const globalPool: Rule = (facts) => [tensor(facts.type(0), facts.shape(0)?.map((d, i) => (i < 2 ? d : 1)))];
+const globalPool: Rule = (facts) => [
+  tensor(
+    facts.type(0),
+    facts.shape(0)?.map((d, i) => (i < 2 ? d : 1)),
+  ),
+];
 
 const recurrent: Rule = (facts) => {
   const { node } = facts;
@@ -355,9 +390,7 @@ const rules: Readonly<Partial<Record<string, Rule>>> = {
   ...Object.fromEntries(
     'Add Sub Mul Div Pow Mod Min Max Sum Mean And Or Xor BitShift'.split(' ').map((name) => [name, broadcastAll]),
   ),
-  ...Object.fromEntries(
-    'Equal Greater Less GreaterOrEqual LessOrEqual'.split(' ').map((name) => [name, compare]),
-  ),
+  ...Object.fromEntries('Equal Greater Less GreaterOrEqual LessOrEqual'.split(' ').map((name) => [name, compare])),
   ...Object.fromEntries(
     'ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare'
       .split(' ')
@@ -397,7 +430,10 @@ const rules: Readonly<Partial<Record<string, Rule>>> = {
   MatMulInteger: matMul,
   QLinearMatMul: matMul,
   MatMulNBits: (facts) => [
-    tensor(facts.type(0), facts.shape(0)?.map((d, i, all) => (i === all.length - 1 ? facts.node.int('N', 0) : d))),
+    tensor(
+      facts.type(0),
+      facts.shape(0)?.map((d, i, all) => (i === all.length - 1 ? facts.node.int('N', 0) : d)),
+    ),
   ],
   Concat: concat,
   Reshape: reshape,

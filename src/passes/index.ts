@@ -1,0 +1,3 @@
+export type { AppliedRewrite, PassResult } from './passResult';
+export { foldBatchNorm, type FoldBatchNormResult, type FoldedBatchNorm } from './foldBatchNorm';
+export { foldConstants } from './foldConstants';
