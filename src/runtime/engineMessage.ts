@@ -1,20 +1,19 @@
+/** "/onnxruntime_src/onnxruntime/core/…/reshape_helper.h:47", "tensorprotoutils.cc:461 Validate…", "C:\…\graph.cc(12)". */
+const SOURCE_PLACE =
+  /(?:[A-Za-z]:)?[\w/\\.+-]*\.(?:cc|cpp|h|hpp|cu|inc)(?::\d+|\(\d+\)):?\s*(?:[A-Z]\w*(?=\s+[A-Z]))?\s*/g;
+/** "onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool)", with its return type. */
+const SIGNATURE =
+  /(?:(?:static|virtual|const|constexpr|inline)\s+)*(?:[\w<>]+(?:::[\w<>]+)*[&*]?\s+)?\bonnxruntime::[\w:<>~]*\((?:[^()]|\([^()]*\))*\)(?:\s*const)?(?:\s*\[with [^\]]*\])?:?\s*/g;
+
 /**
  * What is left of an engine message when source paths, C++ signatures and stack addresses are taken out: one paragraph a
  * person can act on.
  */
 export function trimEngineMessage(error: unknown): string {
-  let text = error instanceof Error ? error.message : String(error);
-  // "/onnxruntime_src/onnxruntime/core/…/reshape_helper.h:47 onnxruntime::ReshapeHelper::ReshapeHelper(…) " and the Windows form.
-  text = text.replace(
-    /(?:[A-Za-z]:)?[^\s'"():]*onnxruntime[^\s'"():]*\.(?:cc|cpp|h|hpp|cu)(?::\d+|\(\d+\))?:?\s*/g,
-    '',
-  );
-  text = text.replace(
-    /(?:(?:static|virtual|const|constexpr)\s+)*[\w:<>*&, ]*onnxruntime::[\w:<>~*&, ]*\((?:[^()]|\([^()]*\))*\)(?:\s*const)?(?:\s*\[with [^\]]*\])?:?\s*/g,
-    '',
-  );
-  text = text.replace(/\s*Stacktrace:[\s\S]*$/, '');
-  text = text
+  const text = (error instanceof Error ? error.message : String(error))
+    .replace(/\s*Stacktrace:[\s\S]*$/, '')
+    .replace(SOURCE_PLACE, '')
+    .replace(SIGNATURE, '')
     .replace(/^Error:\s*/, '')
     .replace(/\s+/g, ' ')
     .trim();

@@ -21,6 +21,7 @@ export function loadEngine(): Engine {
     process.env['ORT_DISABLE_TELEMETRY'] = '1';
     try {
       engine = requirePackage('onnxruntime-node') as Engine;
+      engine.env.logLevel = 'error';
     } catch (error) {
       throw runtimeMissing(platformName(), missingReason(error), error);
     }

@@ -44,7 +44,8 @@ function sessionOptionsOf(
     graphOptimizationLevel: mode === 'plain' ? 'disabled' : 'all',
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    // What goes wrong is thrown, with its reason; level 3 would print it a second time.
+    logSeverityLevel: 4,
     extra: {
       session: {
         // The same sums in the same order, whatever the machine is doing.
@@ -105,7 +106,7 @@ class OnnxRuntimeRunner implements InferenceRunner {
       }
     }
     try {
-      const engineFeeds: InferenceSession.FeedsType = {};
+      const engineFeeds: Record<string, ReturnType<typeof toEngineTensor>> = {};
       for (const [name, tensor] of feeds) {
         engineFeeds[name] = this.feed(name, tensor);
       }

@@ -1,4 +1,4 @@
-import { DataType } from '../../onnx';
+import { DataType, type Model } from '../../onnx';
 
 /** First IR version that goes with each opset of the default domain (ONNX `docs/Versioning.md`), from opset 9 on. */
 const IR_OF_OPSET: readonly (readonly [opset: number, ir: number])[] = [
@@ -31,4 +31,24 @@ export function irVersionOfType(type: DataType): number {
     default:
       return 3;
   }
+}
+
+/**
+ * Raises the IR version if it is lower. Up to version 3 every initializer had to be listed as an input without meaning one;
+ * from 4 on the list makes it a default the caller may override, so on the way past 3 initializers are taken off the list:
+ * the model keeps the inputs it has.
+ */
+export function raiseIrVersion(model: Model, version: number): void {
+  const { graph } = model;
+  if (version <= model.irVersion) {
+    return;
+  }
+  if (model.irVersion < 4 && version >= 4) {
+    for (const value of graph.inputs) {
+      if (value.initializer !== undefined) {
+        graph.removeInput(value);
+      }
+    }
+  }
+  model.setIrVersion(version);
 }

@@ -215,5 +215,7 @@ export function operatorVersions(opType: string): readonly number[] {
 
 /** The version of the operator a model at `opset` means; undefined when the operator does not exist there. */
 export function sinceVersion(opType: string, opset: number): number | undefined {
-  return operatorVersions(opType).findLast((version) => version <= opset);
+  return operatorVersions(opType)
+    .filter((version) => version <= opset)
+    .at(-1);
 }

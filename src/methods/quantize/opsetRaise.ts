@@ -1,4 +1,4 @@
-import { ONNX_DOMAIN, type Graph, type Model, type Node } from '../../onnx';
+import { ONNX_DOMAIN, type Model, type Node } from '../../onnx';
 import { NEWEST_KNOWN_OPSET, operatorVersions, sinceVersion } from './operatorVersions';
 
 /** A node that would mean something else, or nothing, at the higher opset. */
@@ -28,20 +28,22 @@ export function opsetRaise(model: Model, target: number): OpsetRaise {
   }
   const blockers: OpsetBlocker[] = [];
   const functions = new Set(model.functions.map((f) => `${f.domain}:${f.name}`));
-  for (const node of allNodes(model.graph)) {
-    if (node.domain !== ONNX_DOMAIN || functions.has(`:${node.opType}`)) {
-      continue;
-    }
-    const reason = blockingReason(node, from, target);
-    if (reason !== undefined) {
-      blockers.push({ node: node.key, reason });
+  for (const graph of model.allGraphs()) {
+    for (const node of graph.nodes) {
+      if (node.domain !== ONNX_DOMAIN || functions.has(`:${node.opType}`)) {
+        continue;
+      }
+      const reason = blockingReason(node, from, target);
+      if (reason !== undefined) {
+        blockers.push({ node: node.key, reason });
+      }
     }
   }
   // A function declares its own opsets, and a runtime asks that both mean the same operators: its nodes may not have
   // a newer version at all, since they are not rewritten.
   for (const f of model.functions) {
     const own = f.opsets.get(ONNX_DOMAIN);
-    for (const node of f.nodes) {
+    for (const node of f.body.nodes) {
       if (node.domain !== ONNX_DOMAIN || own === undefined) {
         continue;
       }
@@ -55,15 +57,6 @@ export function opsetRaise(model: Model, target: number): OpsetRaise {
     }
   }
   return blockers.length === 0 ? { possible: true, to: target } : { possible: false, blockers };
-}
-
-function* allNodes(graph: Graph): Iterable<Node> {
-  for (const node of graph.nodes) {
-    yield node;
-    for (const inner of node.subgraphs) {
-      yield* allNodes(inner);
-    }
-  }
 }
 
 /** Why this node stands in the way of going from one opset to a later one; undefined when it does not. */

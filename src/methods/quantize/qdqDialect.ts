@@ -1,6 +1,6 @@
 import { DataType, MICROSOFT_DOMAIN, ONNX_DOMAIN, type Model } from '../../onnx';
 import type { Layer } from '../../analysis';
-import { irVersionOfOpset, irVersionOfType } from './irVersions';
+import { irVersionOfOpset, irVersionOfType, raiseIrVersion } from './irVersions';
 import { opsetRaise, type OpsetBlocker } from './opsetRaise';
 import type { QuantizedWeight } from './quantizeWeight';
 
@@ -182,9 +182,7 @@ export class QdqDialect {
   }
 
   private requireIr(version: number): void {
-    if (version > this.model.irVersion) {
-      this.model.setIrVersion(version);
-    }
+    raiseIrVersion(this.model, version);
   }
 }
 

@@ -167,8 +167,8 @@ export class WeightInserter {
       return;
     }
     if (value.initializer !== undefined) {
-      if (!value.isGraphInput) {
-        this.graph.removeInitializer(value.name);
+      if (!value.isOverridable) {
+        value.graph.removeInitializer(value.name);
       }
       return;
     }
