@@ -10,7 +10,7 @@ const SMALLEST_SCALE = 2 ** -126;
 
 export interface QuantizedBias {
   readonly codes: Int32Array;
-  /** s_x · s_w per element, float32. */
+  /** s_x · s_w, float32: one per element, or one for all where the weight has one. */
   readonly scales: Float32Array;
   /** The weight with the scales of some channels changed, or the one given. */
   readonly weight: QuantizedWeight;
@@ -81,7 +81,7 @@ export function quantizeBias(
     codes[i] = roundHalfEven(b / scale);
   }
   if (raised.length === 0 && freed.length === 0) {
-    return { codes, scales, weight, note: undefined };
+    return { codes, scales: weight.axis === undefined ? scales.slice(0, 1) : scales, weight, note: undefined };
   }
   const note =
     raised.length === 0
