@@ -63,8 +63,8 @@ export interface CandidateView {
   readonly activationBits: number;
   /** Loss added to the network with only this layer at this choice. */
   readonly loss: number;
-  /** Signal-to-quantisation-noise ratio of the weight in dB. */
-  readonly weightSqnr: number;
+  /** Signal-to-quantisation-noise ratio of the weight in dB; absent where the grid holds the weight exactly. */
+  readonly weightSqnr: number | undefined;
 }
 
 export interface AllocationView {
@@ -72,7 +72,8 @@ export interface AllocationView {
   readonly size: number;
   readonly sizeBytes: number;
   readonly floatBytes: number;
-  readonly bops: number;
+  /** Bit-operations as a fraction of those at 8 bits; absent where MACs are unknown. */
+  readonly bops: number | undefined;
   readonly predictedLoss: number;
   readonly bound: number;
   readonly proven: boolean;

@@ -40,7 +40,7 @@ export interface RecipeInfo {
   /** File name, e.g. "resnet20.lathe.json". */
   readonly name: string;
   readonly diagnostics: readonly RecipeDiagnostic[];
-  /** The budget as written: size and bops as fractions of the float model, loss in the unit of the measurement. */
+  /** The budget as written: size as a fraction of the float model, bops of the 8-bit one, loss in the unit of the measurement. */
   readonly budget: Budget;
   /** Widths the recipe names, ascending; the choices offered when a layer is pinned. 32 = float. */
   readonly weightBits: readonly number[];
@@ -57,7 +57,7 @@ export interface RecipeInfo {
 export interface Budget {
   /** Fraction of the float32 size of all weights, 0…1. */
   readonly size?: number;
-  /** Fraction of the bit-operations of the float model, 0…1. */
+  /** Fraction of the bit-operations of the model with all widths at 8 bits. */
   readonly bops?: number;
   /** Greatest predicted loss; the size is then minimised. */
   readonly loss?: number;

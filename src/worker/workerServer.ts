@@ -1,0 +1,182 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inferShapes } from '../analysis';
+import { CancelledError, invariant, LatheError, throwIfCancelled } from '../base/errors';
+import { checkJob } from '../job/jobs';
+import { lockPathOf } from '../job/lock/lockFile';
+import { initialRecipe } from '../job/recipe/initialRecipe';
+import { Channel, type Handlers, type Link } from '../protocol/channel';
+import type { LayerStatistics } from '../protocol/model';
+import {
+  WORKER_PROTOCOL_VERSION,
+  type ModelAccess,
+  type WorkerClientSide,
+  type WorkerSide,
+} from '../protocol/workerProtocol';
+import { createOnnxRuntime } from '../runtime/onnxRuntime';
+import { AllocationViews } from './allocationViews';
+import { JobProcess } from './jobProcess';
+import { layerStatistics } from './layerStatistics';
+import { summarizeModel } from './modelSummary';
+import { OpenModels } from './openModels';
+import { recipeEdits } from './recipeEdits';
+import { describeRecipe, recipeLayers } from './recipeQuestions';
+import { measuredPoints, readReportView } from './reportView';
+import { toWireError } from './wireErrors';
+
+/** Statistics are sent in lots: often enough to fill a table while it is watched, seldom enough not to flood the pipe. */
+const STATISTICS_INTERVAL_MS = 100;
+
+/** The background process's end of the link: what it answers. */
+export class WorkerServer {
+  private readonly channel: Channel<WorkerSide, WorkerClientSide>;
+  private readonly models = new OpenModels();
+  private readonly allocations = new AllocationViews();
+  private job: { readonly process: JobProcess; readonly done: Promise<void> } | undefined;
+
+  /** `onJobEnd` is called after a job's last word: its process has nothing left to do. */
+  constructor(
+    link: Link,
+    private readonly onJobEnd: () => void,
+  ) {
+    this.channel = new Channel<WorkerSide, WorkerClientSide>(
+      link,
+      this.handlers(),
+      {},
+      {
+        version: WORKER_PROTOCOL_VERSION,
+        toErrorData: (error) => this.errorData(error),
+        log: (message) => this.log('warn', message),
+      },
+    );
+  }
+
+  /** Cancels the job, if there is one, and waits for its end. */
+  async stop(): Promise<void> {
+    this.job?.process.cancel();
+    await this.job?.done;
+  }
+
+  private handlers(): Handlers<WorkerSide> {
+    const { models, allocations } = this;
+    return {
+      'model/open': (access) => {
+        const { model, shapes } = models.open(access);
+        return summarizeModel(model, access.path, shapes);
+      },
+      'model/inferShapes': async (access, signal) => {
+        const { model } = models.open(access);
+        const shapes = await inferShapes(model, createOnnxRuntime());
+        throwIfCancelled(signal);
+        return summarizeModel(model, access.path, shapes);
+      },
+      'model/statistics': async ({ token, ...access }, signal) => {
+        await this.streamStatistics(access, token, signal);
+        return null;
+      },
+      'model/initRecipe': ({ path }) => {
+        const { model } = models.open({ path, followExternalData: true });
+        const folder = dirname(path);
+        return {
+          path: recipePathFor(path),
+          text: initialRecipe(path, { folder, inputs: model.graph.trueInputs.map((input) => input.name) }),
+        };
+      },
+      'recipe/parse': (params) => describeRecipe(params, models),
+      'recipe/layers': (params) => ({ layers: recipeLayers(params, models) }),
+      'recipe/edits': ({ path, text, pins, budget }) => {
+        const layers = recipeLayers({ path, text, followExternalData: true }, models);
+        const shortNames = new Map(layers.map((layer) => [layer.name, layer.shortName]));
+        return recipeEdits(text, path, pins, budget, (layer) => shortNames.get(layer) ?? layer);
+      },
+      'recipe/lockState': async ({ recipePath }, signal) => {
+        if (!existsSync(lockPathOf(recipePath))) {
+          return { lock: 'missing', problems: [] };
+        }
+        const { problems } = await checkJob(recipePath, { signal });
+        const stale = problems.filter((problem) => problem.kind === 'stale');
+        return { lock: stale.length > 0 ? 'stale' : 'current', problems: stale.map((problem) => problem.message) };
+      },
+      'measurements/read': ({ recipePath }) => {
+        try {
+          return { view: allocations.measurements(recipePath) };
+        } catch (error) {
+          if (LatheError.is(error, 'job/not-measured')) {
+            return {};
+          }
+          throw error;
+        }
+      },
+      'allocation/solve': ({ recipePath, budget, pins, precision }, signal) =>
+        allocations.solve(recipePath, budget, pins, precision, signal),
+      'allocation/frontier': ({ recipePath, pins, precision }, signal) =>
+        allocations.frontier(recipePath, pins, precision, measuredPoints(recipePath), signal),
+      'report/read': ({ recipePath }) => readReportView(recipePath),
+      'job/start': (params) => {
+        invariant(this.job === undefined, 'a process runs one job');
+        const process = new JobProcess(params, {
+          onSnapshot: (snapshot) => this.channel.notify('job/snapshot', snapshot),
+          log: (line) => this.channel.notify('job/log', { id: params.id, line }),
+        });
+        const done = process.run().finally(this.onJobEnd);
+        this.job = { process, done };
+        return { id: params.id };
+      },
+      'job/cancel': () => {
+        this.job?.process.cancel();
+        return null;
+      },
+    };
+  }
+
+  /** Layer by layer, so that a question in between is answered and an abort is heard. */
+  private async streamStatistics(access: ModelAccess, token: number, signal: AbortSignal): Promise<void> {
+    const { layers } = this.models.open(access);
+    let lot: LayerStatistics[] = [];
+    let sentAt = Date.now();
+    const send = () => {
+      if (lot.length > 0) {
+        this.channel.notify('model/statistics', { token, layers: lot });
+        lot = [];
+        sentAt = Date.now();
+      }
+    };
+    for (const layer of layers) {
+      await nextTurn();
+      if (signal.aborted) {
+        throw new CancelledError();
+      }
+      try {
+        lot.push(layerStatistics(layer));
+      } catch (error) {
+        // One weight that cannot be read (missing external data, a packed format) leaves its row without figures.
+        const { code, message } = toWireError(error);
+        this.log('warn', `${access.path}: ${layer.name}: ${message} [${code}]`);
+      }
+      if (Date.now() - sentAt >= STATISTICS_INTERVAL_MS) {
+        send();
+      }
+    }
+    send();
+  }
+
+  private errorData(error: unknown): ReturnType<typeof toWireError> {
+    const wire = toWireError(error);
+    if (wire.code === 'internal') {
+      const stack: unknown = wire.details?.stack;
+      this.log('error', typeof stack === 'string' ? stack : wire.message);
+    }
+    return wire;
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string): void {
+    this.channel.notify('log', { level, message });
+  }
+}
+
+/** "model.lathe.json" beside "model.onnx", also when it is there already: who writes it looks first. */
+function recipePathFor(modelPath: string): string {
+  const name = modelPath.slice(dirname(modelPath).length + 1).replace(/\.onnx$/i, '');
+  return join(dirname(modelPath), `${name}.lathe.json`);
+}
