@@ -10,6 +10,8 @@ const node = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  // The UMD build of jsonc-parser requires its parts by computed names, which no bundler can follow.
+  mainFields: ['module', 'main'],
   sourcemap: production ? false : 'linked',
   minify: production,
   keepNames: true,
