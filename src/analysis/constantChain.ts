@@ -1,4 +1,5 @@
-import { DataType, type Node, type Tensor, type Value } from '../onnx';
+import type { DataType} from '../onnx';
+import { type Node, type Tensor, type Value } from '../onnx';
 
 /** What one node of a chain does to a constant on its way to the node that uses it. */
 export type ChainStep =

@@ -132,7 +132,7 @@ function zeroFeeds(runner: InferenceRunner): Map<string, TensorData> | undefined
     if (dims === undefined || data === undefined || data === false) {
       return undefined;
     }
-    feeds.set(input.name, { type: input.type!, dims: dims as number[], data });
+    feeds.set(input.name, { type: input.type!, dims: dims, data });
   }
   return feeds;
 }
