@@ -28,4 +28,8 @@ export type { SparseInitializer } from './ir/graphSeed';
 export { FunctionProto } from './ir/functionProto';
 export { capturedValues } from './ir/topologicalOrder';
 export { buildModel, type AttributeSpec, type GraphSpec, type ModelSpec, type NodeSpec, type ValueSpec } from './build';
+export { extractModel, type ExtractSpec } from './extract';
+export { verifyModel } from './verify';
+export { printModel, type PrintOptions } from './print';
+export { quoteName } from './quoteName';
 export type { OnnxErrorCode } from './errors';

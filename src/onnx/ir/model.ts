@@ -73,7 +73,7 @@ export class Model {
     this.file = seed.file;
     this.origin = seed.origin;
     this.baseDirectory = seed.file?.external.baseDirectory;
-    this.fileBytes = seed.file?.source.byteLength ?? 0;
+    this.fileBytes = seed.origin === undefined ? 0 : (seed.file?.source.byteLength ?? 0);
     this.producerName = seed.producerName;
     this.producerVersion = seed.producerVersion;
     this.domain = seed.domain;

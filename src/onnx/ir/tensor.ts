@@ -337,7 +337,7 @@ export class Tensor {
     let done = 0;
     for (const chunk of this.byteChunks()) {
       const count = Math.min(this.elementCount - done, Math.floor((chunk.length * 8) / bits));
-      this.decodeInto(chunk, count, out.subarray(done, done + count) as A);
+      this.decodeInto(chunk, count, out.subarray(done, done + count));
       done += count;
     }
     return out;

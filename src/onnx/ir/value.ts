@@ -78,6 +78,11 @@ export class Value {
     return this.graph.initializers.get(this.name);
   }
 
+  /** A constant stored as a sparse tensor; it has no `initializer`. */
+  get isSparseInitializer(): boolean {
+    return this.links.isSparse;
+  }
+
   /**
    * The caller of the model may replace this initializer, since it is listed as an input too. Before IR version 4 every
    * initializer had to be listed, so there it means nothing.

@@ -214,7 +214,7 @@ export class WireReader {
           if (!this.nextField(end)) {
             throw this.damaged(fieldStart, `group ${fieldNumber} does not end`);
           }
-          if ((this.wireType as number) === WireType.GROUP_END) {
+          if (this.wireType === WireType.GROUP_END) {
             if (this.fieldNumber !== fieldNumber) {
               throw this.damaged(this.fieldStart, `group ${fieldNumber} ends as ${this.fieldNumber}`);
             }

@@ -51,8 +51,7 @@ export function readTensor(context: ReadContext, end: number, place: string): Te
           const field = reader.fieldNumber;
           if (reader.wireType === WireType.BYTES) {
             const last = reader.enter(stop, 'data');
-            // A text of any length is one entry; of packed numbers there can be no more than bytes.
-            typedAtMost += field === TensorField.string_data ? 1 : last - reader.position;
+            typedAtMost += field === TensorField.string_data ? 1 : (last - reader.position) / leastEntryBytes(field);
             reader.position = last;
           } else {
             reader.expect(unpackedWireType(field), 'data');
@@ -89,6 +88,11 @@ export function readTensor(context: ReadContext, end: number, place: string): Te
     }
     return new Tensor(name, dataType as DataType, dims, storage, range());
   });
+}
+
+/** Of packed varints there can be no more than bytes; floats and doubles are counted exactly. */
+function leastEntryBytes(field: number): number {
+  return field === TensorField.float_data ? 4 : field === TensorField.double_data ? 8 : 1;
 }
 
 function unpackedWireType(field: number): number {

@@ -15,17 +15,18 @@ import type { TensorPlan } from './tensorPlan';
 import { writeTensor } from './writeTensor';
 import { typeItem } from './writeType';
 
-/** True when the message may be copied: nothing in it changed, and no data in it moves. */
-function isCopied(origin: MessageRange | undefined, isModified: boolean, plan: TensorPlan): origin is MessageRange {
-  return origin !== undefined && !isModified && !(plan.movesExternal && origin.hasExternal);
+/** The message, when it may be copied: nothing in it changed, and no data in it moves. */
+function copyable(origin: MessageRange | undefined, isModified: boolean, plan: TensorPlan): MessageRange | undefined {
+  return isModified || (plan.movesExternal && origin?.hasExternal === true) ? undefined : origin;
 }
 
 /** Writes a graph as a field; `isMain` for the model's own. */
 export function writeGraph(out: PieceList, field: number, graph: Graph, plan: TensorPlan, isMain: boolean): void {
   const { origin } = graph;
-  if (!isMain && isCopied(origin, graph.isModified, plan)) {
-    out.header(field, origin.end - origin.bodyStart);
-    out.copy(origin.file.source, origin.bodyStart, origin.end);
+  const copied = isMain ? undefined : copyable(origin, graph.isModified, plan);
+  if (copied !== undefined) {
+    out.header(field, copied.end - copied.bodyStart);
+    out.copy(copied.file.source, copied.bodyStart, copied.end);
     return;
   }
   const edits = new Map<number, readonly FieldItem[]>();
@@ -66,8 +67,9 @@ export function writeGraph(out: PieceList, field: number, graph: Graph, plan: Te
 
 function writeNode(out: PieceList, node: Node, plan: TensorPlan): void {
   const { origin, changes } = node;
-  if (isCopied(origin, node.isModified, plan)) {
-    copyField(out, origin);
+  const copied = copyable(origin, node.isModified, plan);
+  if (copied !== undefined) {
+    copyField(out, copied);
     return;
   }
   const edits = new Map<number, readonly FieldItem[]>();
@@ -106,7 +108,7 @@ function writeAttribute(out: PieceList, attribute: NodeAttribute, plan: TensorPl
   if (attribute.kind === 'read') {
     const { seed, built } = attribute;
     const isModified = built.some((graph) => graph.isModified);
-    if (isCopied(seed.origin, isModified, plan)) {
+    if (copyable(seed.origin, isModified, plan) !== undefined) {
       copyField(out, seed.origin);
     } else if (built.length === 0) {
       writeRaw(out, 'Attribute', seed.origin, plan);
