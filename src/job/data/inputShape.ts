@@ -56,13 +56,15 @@ function fitSample(rows: readonly number[], wanted: InputShape): readonly number
   return undefined;
 }
 
-/** Axis of a sample's shape that holds colour channels: 0 (channels first) unless only the last one looks like it. */
+/**
+ * Axis of a sample's shape that holds colour channels: the first, unless that one is longer than any number of channels
+ * (or free) while the last one is 1, 3 or 4.
+ */
 export function channelAxis(sampleShape: InputShape): number {
-  const last = sampleShape.length - 1;
-  const looksLikeChannels = (d: number | string | undefined): boolean => d === 1 || d === 3 || d === 4;
-  return sampleShape.length >= 3 && !looksLikeChannels(sampleShape[0]) && looksLikeChannels(sampleShape[last])
-    ? last
-    : 0;
+  const first = sampleShape[0];
+  const last = sampleShape[sampleShape.length - 1];
+  const isLast = sampleShape.length >= 3 && (typeof first !== 'number' || first > 4);
+  return isLast && (last === 1 || last === 3 || last === 4) ? sampleShape.length - 1 : 0;
 }
 
 /** The batch size an input insists on. */

@@ -52,7 +52,7 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
       bound: finite(allocate.solution.bound) ?? 0,
       seconds: allocate.solution.seconds,
     },
-    ...optional('accuracy', run.accuracy && { ...run.accuracy }),
+    ...optional('accuracy', accuracyOf(run.accuracy)),
     loss: {
       unit: allocate.lossUnit,
       predicted: allocate.solution.loss,
@@ -90,6 +90,14 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
     })),
     uniform: allocate.uniform.map(({ bits, sizeBits, loss }) => ({ bits, size: sizeBits / allocate.floatBits, loss })),
   };
+}
+
+function accuracyOf(accuracy: RunResult['accuracy']): Report['accuracy'] {
+  if (accuracy === undefined) {
+    return undefined;
+  }
+  const { deployed, ...rest } = accuracy;
+  return { ...rest, ...optional('deployed', deployed) };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

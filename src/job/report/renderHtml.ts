@@ -85,7 +85,7 @@ function accuracyTable({ metric, float, simulated, deployed, samples }: NonNulla
   const rows: [string, string][] = [
     ...(metric === 'mse' ? [] : ([['float', value(float)]] as [string, string][])),
     ['quantised, simulated in float', value(simulated)],
-    ['quantised, as ONNX Runtime runs it', value(deployed)],
+    ['quantised, as ONNX Runtime runs it', deployed === undefined ? 'it cannot' : value(deployed)],
   ];
   return `<h2>${metricName(metric)}, ${samples} samples</h2><table class="narrow"><tbody>${rows
     .map(([name, v]) => `<tr><td>${name}</td><td class="n">${v}</td></tr>`)

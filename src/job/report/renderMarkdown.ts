@@ -117,8 +117,10 @@ function accuracyRows(accuracy: NonNullable<Report['accuracy']>): string[][] {
   const name = metricName(metric);
   const before = metric === 'mse' ? '–' : formatMetric(metric, float);
   return [
-    [`${name}, as ONNX Runtime runs it (${samples} samples)`, before, formatMetric(metric, deployed), change(deployed)],
-    [`${name}, simulated in float`, before, formatMetric(metric, simulated), change(simulated)],
+    ...(deployed === undefined
+      ? []
+      : [[`${name}, as ONNX Runtime runs it`, before, formatMetric(metric, deployed), change(deployed)]]),
+    [`${name}, simulated in float (${samples} samples)`, before, formatMetric(metric, simulated), change(simulated)],
   ];
 }
 

@@ -89,7 +89,9 @@ export const reportSchema = Type.Object(
           samples: Type.Integer(),
           float: Type.Number(),
           simulated: Type.Number({ description: 'Quantisation simulated in float.' }),
-          deployed: Type.Number({ description: 'As ONNX Runtime runs the file by default.' }),
+          deployed: Type.Optional(
+            Type.Number({ description: 'As ONNX Runtime runs the file by default; left out where it cannot.' }),
+          ),
         },
         closed,
       ),

@@ -22,7 +22,7 @@ export function reportStrip(report: Report): StripItem[] {
   if (accuracy !== undefined) {
     items.push({
       label: metricName(accuracy.metric),
-      value: formatMetric(accuracy.metric, accuracy.deployed),
+      value: formatMetric(accuracy.metric, accuracy.deployed ?? accuracy.simulated),
       note: accuracy.metric === 'mse' ? 'against float' : `was ${formatMetric(accuracy.metric, accuracy.float)}`,
     });
   }
