@@ -27,10 +27,10 @@ export function foldConstants(model: Model): PassResult {
       if (chain === undefined || seen.has(chain.source)) {
         continue;
       }
-      seen.add(chain.source);
       if (chain.source.initializer !== undefined && chain.nodes.length === 0) {
         continue;
       }
+      seen.add(chain.source);
       const outcome = foldChain(chain);
       if ('note' in outcome) {
         applied.push(outcome);
