@@ -1,4 +1,4 @@
-import type { DataType} from '../onnx';
+import type { DataType } from '../onnx';
 import { type Node, type Tensor, type Value } from '../onnx';
 
 /** What one node of a chain does to a constant on its way to the node that uses it. */

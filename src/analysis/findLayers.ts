@@ -2,6 +2,7 @@ import { DataType, MICROSOFT_DOMAIN, ONNX_DOMAIN, type Graph, type Model, type N
 import { isPlain, storedAxis, traceConstant, type ConstantChain } from './constantChain';
 import type { Layer, LayerBias, LayerKind, LayerWeight } from './layer';
 import { layerVerdicts } from './layerVerdicts';
+import type { ShapeTable } from './shapeTable';
 import { shortNames } from './shortNames';
 
 /** A layer before its names and ties are known. */
@@ -16,30 +17,42 @@ export interface LayerDraft {
   readonly groups: number;
   readonly isDepthwise: boolean;
   readonly parameters: number;
-  /** "then_branch of If "x"": set for nodes outside the main graph. */
-  readonly subgraph: string | undefined;
+  /** Set for nodes outside the main graph: 'a sub-graph (then_branch of If "x")', 'the function "Block"'. */
+  readonly inside: string | undefined;
+  /** The function the node is in: keys are unique in the graph of the model and in each function, not across. */
+  readonly functionName?: string;
+}
+
+export interface FindLayersOptions {
+  /** Tells activations that are not float32, so that layers on them are not offered. @default the types the file states */
+  readonly shapes?: ShapeTable;
 }
 
 /**
  * All nodes with constant weights that Lathe knows, in node order; those inside sub-graphs follow the node that holds
- * them. Reads no weights. Nodes that are linear but multiply two activations are not layers.
+ * them, those inside functions come last. Reads no weights. Nodes that multiply two activations are not layers.
  */
-export function findLayers(model: Model): Layer[] {
+export function findLayers(model: Model, options: FindLayersOptions = {}): Layer[] {
   const drafts: LayerDraft[] = [];
   collect(model.graph, undefined, drafts);
+  for (const { name, body } of model.functions) {
+    const inside: LayerDraft[] = [];
+    collect(body, `the function "${name}"`, inside);
+    drafts.push(...inside.map((draft) => ({ ...draft, functionName: name })));
+  }
   const names = shortNames(
-    drafts.map((draft) => ({
-      weight: draft.weight.tensor.name === '' ? draft.source.name : draft.weight.tensor.name,
-      node: draft.node.name === '' ? '' : draft.node.name,
-      opType: draft.node.opType,
+    drafts.map(({ node, weight, source }) => ({
+      weight: weight.tensor.name === '' ? source.name : weight.tensor.name,
+      node: node.name,
+      opType: node.opType,
     })),
   );
   const readers = new Map<Value, number>();
-  for (const draft of drafts) {
-    readers.set(draft.source, (readers.get(draft.source) ?? 0) + 1);
+  for (const { source } of drafts) {
+    readers.set(source, (readers.get(source) ?? 0) + 1);
   }
   return drafts.map((draft, i) => ({
-    name: draft.node.key,
+    name: draft.functionName === undefined ? draft.node.key : `${draft.functionName}::${draft.node.key}`,
     shortName: names[i]!,
     node: draft.node,
     kind: draft.kind,
@@ -50,22 +63,28 @@ export function findLayers(model: Model): Layer[] {
     isDepthwise: draft.isDepthwise,
     parameters: draft.parameters,
     tie: (readers.get(draft.source) ?? 0) > 1 ? draft.source.name : undefined,
-    ...layerVerdicts(draft),
+    ...layerVerdicts(draft, inputType(draft, options.shapes)),
   }));
 }
 
-function collect(graph: Graph, subgraph: string | undefined, into: LayerDraft[]): void {
+function inputType(draft: LayerDraft, shapes: ShapeTable | undefined): DataType | undefined {
+  const input = draft.node.inputs[draft.dataInputIndex];
+  const type = input && (shapes?.get(input.name) ?? input.type);
+  return type?.kind === 'tensor' && type.elementType !== DataType.UNDEFINED ? type.elementType : undefined;
+}
+
+function collect(graph: Graph, inside: string | undefined, into: LayerDraft[]): void {
   for (const node of graph.nodes) {
-    const draft = draftLayer(node, subgraph);
+    const draft = draftLayer(node, inside);
     if (draft !== undefined) {
       into.push(draft);
     }
     for (const [name, attribute] of node.attributes) {
       if (attribute.type === 'GRAPH') {
-        collect(attribute.value, `${name} of ${node.opType} "${node.key}"`, into);
+        collect(attribute.value, `a sub-graph (${name} of ${node.opType} "${node.key}")`, into);
       } else if (attribute.type === 'GRAPHS') {
         for (const inner of attribute.value) {
-          collect(inner, `${name} of ${node.opType} "${node.key}"`, into);
+          collect(inner, `a sub-graph (${name} of ${node.opType} "${node.key}")`, into);
         }
       }
     }
@@ -79,36 +98,36 @@ const FLOAT_TYPES: ReadonlySet<DataType> = new Set([
   DataType.DOUBLE,
 ]);
 
-function draftLayer(node: Node, subgraph: string | undefined): LayerDraft | undefined {
+function draftLayer(node: Node, inside: string | undefined): LayerDraft | undefined {
   if (node.domain === MICROSOFT_DOMAIN && node.opType === 'MatMulNBits') {
-    return draftMatMulNBits(node, subgraph);
+    return draftMatMulNBits(node, inside);
   }
   if (node.domain !== ONNX_DOMAIN) {
     return undefined;
   }
   switch (node.opType) {
     case 'Conv':
-      return draftConv(node, subgraph, 'Conv', 0, 1);
+      return draftConv(node, inside, 'Conv', 0, 1);
     case 'ConvInteger':
-      return draftConv(node, subgraph, 'ConvInteger', 0, 1);
+      return draftConv(node, inside, 'ConvInteger', 0, 1);
     case 'QLinearConv':
-      return draftConv(node, subgraph, 'QLinearConv', 0, 3);
+      return draftConv(node, inside, 'QLinearConv', 0, 3);
     case 'ConvTranspose':
-      return draftConvTranspose(node, subgraph);
+      return draftConvTranspose(node, inside);
     case 'Gemm':
-      return draftGemm(node, subgraph);
+      return draftGemm(node, inside);
     case 'MatMul':
-      return draftMatMul(node, subgraph, 'MatMul', 0, 1);
+      return draftMatMul(node, inside, 'MatMul', 0, 1);
     case 'MatMulInteger':
-      return draftMatMul(node, subgraph, 'MatMulInteger', 0, 1);
+      return draftMatMul(node, inside, 'MatMulInteger', 0, 1);
     case 'QLinearMatMul':
-      return draftMatMul(node, subgraph, 'QLinearMatMul', 0, 3);
+      return draftMatMul(node, inside, 'QLinearMatMul', 0, 3);
     case 'Gather':
-      return draftGather(node, subgraph);
+      return draftGather(node, inside);
     case 'LSTM':
     case 'GRU':
     case 'RNN':
-      return draftRecurrent(node, node.opType, subgraph);
+      return draftRecurrent(node, node.opType, inside);
     default:
       return undefined;
   }
@@ -116,7 +135,7 @@ function draftLayer(node: Node, subgraph: string | undefined): LayerDraft | unde
 
 function draftConv(
   node: Node,
-  subgraph: string | undefined,
+  inside: string | undefined,
   kind: 'Conv' | 'ConvInteger' | 'QLinearConv',
   dataInput: number,
   weightInput: number,
@@ -136,11 +155,11 @@ function draftConv(
     groups,
     isDepthwise: groups > 1 && chain.shape[1] === 1,
     parameters: chain.tensor.elementCount,
-    subgraph,
+    inside,
   };
 }
 
-function draftConvTranspose(node: Node, subgraph: string | undefined): LayerDraft | undefined {
+function draftConvTranspose(node: Node, inside: string | undefined): LayerDraft | undefined {
   const chain = weightChain(node, 1, true);
   if (chain === undefined || chain.shape.length < 3) {
     return undefined;
@@ -156,11 +175,11 @@ function draftConvTranspose(node: Node, subgraph: string | undefined): LayerDraf
     groups,
     isDepthwise: groups > 1 && chain.shape[0] === groups,
     parameters: chain.tensor.elementCount,
-    subgraph,
+    inside,
   };
 }
 
-function draftGemm(node: Node, subgraph: string | undefined): LayerDraft | undefined {
+function draftGemm(node: Node, inside: string | undefined): LayerDraft | undefined {
   const right = weightChain(node, 1, true);
   const left = traceConstant(node.inputs[0]);
   if (right !== undefined && left === undefined && right.shape.length === 2) {
@@ -175,7 +194,7 @@ function draftGemm(node: Node, subgraph: string | undefined): LayerDraft | undef
       groups: 1,
       isDepthwise: false,
       parameters: right.tensor.elementCount,
-      subgraph,
+      inside,
     };
   }
   const constantLeft = weightChain(node, 0, true);
@@ -193,13 +212,13 @@ function draftGemm(node: Node, subgraph: string | undefined): LayerDraft | undef
     groups: 1,
     isDepthwise: false,
     parameters: constantLeft.tensor.elementCount,
-    subgraph,
+    inside,
   };
 }
 
 function draftMatMul(
   node: Node,
-  subgraph: string | undefined,
+  inside: string | undefined,
   kind: 'MatMul' | 'MatMulInteger' | 'QLinearMatMul',
   leftInput: number,
   rightInput: number,
@@ -228,11 +247,11 @@ function draftMatMul(
     groups: 1,
     isDepthwise: false,
     parameters: chain.tensor.elementCount,
-    subgraph,
+    inside,
   };
 }
 
-function draftGather(node: Node, subgraph: string | undefined): LayerDraft | undefined {
+function draftGather(node: Node, inside: string | undefined): LayerDraft | undefined {
   const chain = weightChain(node, 0, true);
   const axis = node.int('axis', 0);
   if (chain?.shape.length !== 2 || (axis !== 0 && axis !== -2) || traceConstant(node.inputs[1]) !== undefined) {
@@ -248,15 +267,11 @@ function draftGather(node: Node, subgraph: string | undefined): LayerDraft | und
     groups: 1,
     isDepthwise: false,
     parameters: chain.tensor.elementCount,
-    subgraph,
+    inside,
   };
 }
 
-function draftRecurrent(
-  node: Node,
-  kind: 'LSTM' | 'GRU' | 'RNN',
-  subgraph: string | undefined,
-): LayerDraft | undefined {
+function draftRecurrent(node: Node, kind: 'LSTM' | 'GRU' | 'RNN', inside: string | undefined): LayerDraft | undefined {
   const input = weightChain(node, 1, true);
   const recurrent = weightChain(node, 2, true);
   if (input?.shape.length !== 3) {
@@ -272,11 +287,11 @@ function draftRecurrent(
     groups: 1,
     isDepthwise: false,
     parameters: input.tensor.elementCount + (recurrent?.tensor.elementCount ?? 0),
-    subgraph,
+    inside,
   };
 }
 
-function draftMatMulNBits(node: Node, subgraph: string | undefined): LayerDraft | undefined {
+function draftMatMulNBits(node: Node, inside: string | undefined): LayerDraft | undefined {
   const chain = traceConstant(node.inputs[1]);
   if (chain === undefined) {
     return undefined;
@@ -291,7 +306,7 @@ function draftMatMulNBits(node: Node, subgraph: string | undefined): LayerDraft 
     groups: 1,
     isDepthwise: false,
     parameters: node.int('N', 0) * node.int('K', 0),
-    subgraph,
+    inside,
   };
 }
 

@@ -7,7 +7,7 @@ export type {
   TensorData,
 } from './inferenceRunner';
 export type { Layer, LayerBias, LayerKind, LayerWeight, Verdict } from './layer';
-export { findLayers } from './findLayers';
+export { findLayers, type FindLayersOptions } from './findLayers';
 export { describeLayer } from './describeLayer';
 export { isPlain, storedAxis, traceConstant, type ChainStep, type ConstantChain } from './constantChain';
 export { evaluateChain, storedOrder } from './evaluateChain';

@@ -9,8 +9,11 @@ export interface LayerVerdicts {
   readonly sparsify: Verdict;
 }
 
-/** Decides what can be done to a layer; the first reason that applies is the one given. */
-export function layerVerdicts(draft: LayerDraft): LayerVerdicts {
+/**
+ * Decides what can be done to a layer; the first reason that applies is the one given. `inputType` is the element type of
+ * its activation, where known.
+ */
+export function layerVerdicts(draft: LayerDraft, inputType: DataType | undefined): LayerVerdicts {
   const all = refusalOfAll(draft);
   if (all !== undefined) {
     const verdict: Verdict = { possible: false, reason: all };
@@ -18,7 +21,7 @@ export function layerVerdicts(draft: LayerDraft): LayerVerdicts {
   }
   return {
     quantizeWeights: verdictOf(fixedWeights(draft) ?? unfitForQuantizing(draft), mergedAxis(draft)),
-    quantizeActivations: verdictOf(unfitInput(draft)),
+    quantizeActivations: verdictOf(unfitInput(draft, inputType)),
     sparsify: verdictOf(fixedWeights(draft) ?? unfitForMasks(draft)),
   };
 }
@@ -31,8 +34,8 @@ function verdictOf(reason: string | undefined, note?: string): Verdict {
 }
 
 function refusalOfAll(draft: LayerDraft): string | undefined {
-  if (draft.subgraph !== undefined) {
-    return `inside a sub-graph (${draft.subgraph}), which is measured but not rewritten`;
+  if (draft.inside !== undefined) {
+    return `inside ${draft.inside}, which is listed but not rewritten`;
   }
   switch (draft.kind) {
     case 'LSTM':
@@ -89,13 +92,16 @@ function mergedAxis(draft: LayerDraft): string | undefined {
     : undefined;
 }
 
-function unfitInput(draft: LayerDraft): string | undefined {
+function unfitInput(draft: LayerDraft, inputType: DataType | undefined): string | undefined {
   if (draft.kind === 'Gather') {
     return 'an embedding reads indices, not activations';
   }
   const producer = draft.node.inputs[draft.dataInputIndex]?.producer();
   if (producer?.opType === 'DequantizeLinear') {
     return 'the input is already quantised';
+  }
+  if (inputType !== undefined && inputType !== DataType.FLOAT) {
+    return `${dataTypeName(inputType)} input: quantised export is written for float32 activations`;
   }
   if (draft.weight.tensor.dataType !== DataType.FLOAT && isPlain(draft.weight.steps)) {
     return `${dataTypeName(draft.weight.tensor.dataType)} layer: quantised export is written for float32 layers`;
