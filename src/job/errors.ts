@@ -7,6 +7,7 @@ export type JobErrorCode =
   | 'job/no-budget'
   | 'job/bops-unknown'
   | 'job/no-layers'
+  | 'job/export-folder'
   | 'job/not-measured';
 
 export function noCalibration(recipePath: string): LatheError<JobErrorCode> {
@@ -69,5 +70,15 @@ export function notMeasured(recipePath: string): LatheError<JobErrorCode> {
     'job/not-measured',
     `${recipePath}: this model has not been measured with this recipe. Run Analyze first (\`lathe analyze\`).`,
     { recipePath },
+  );
+}
+
+export function exportFolder(directory: string, cause: unknown): LatheError<JobErrorCode> {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LatheError(
+    'job/export-folder',
+    `The folder ${directory} for the compressed model cannot be made: ${reason}. Set "export.directory" to a folder that can be written.`,
+    { directory },
+    { cause },
   );
 }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLayers } from '../analysis';
 import type { InferenceRunner } from '../analysis';
@@ -15,6 +15,7 @@ import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
 import { createRunner } from './createRunner';
 import type { Dataset } from './data/dataset';
+import { exportFolder } from './errors';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
 import { FLOAT_BITS } from './layerWidths';
 import { recipeStem } from './lock/lockFile';
@@ -69,8 +70,14 @@ export function quantizeModel(
   return { model, result: insertQdq(model, layers, { layers: policy }), weights };
 }
 
-/** Writes the model with its provenance and opens it again. Throws `export/*`, `onnx/write`. */
+/** Writes the model with its provenance and opens it again. Throws `job/export-folder`, `export/*`, `onnx/write`. */
 export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, allocate: AllocateResult): ExportResult {
+  const directory = job.recipe.export.absoluteDirectory;
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw exportFolder(directory, error);
+  }
   return exportModel({
     source: job.original,
     model: quantized.model,

@@ -60,6 +60,10 @@ export interface WidthPair {
   readonly activationBits: number;
 }
 
+/** Enough to see how much a sample takes; a whole batch of a large network may already be over the limit. */
+const PROBED_SAMPLES = 4;
+const LARGEST_BATCH = 64;
+
 type Batch = Map<string, TensorData>;
 
 /** Sums of one layer over one turn of samples, keyed "weightBits/activationBits", as they lie in the cache. */
@@ -84,15 +88,16 @@ export async function scanSensitivity(options: SensitivityOptions): Promise<Sens
     targets.map((target) => target.layer.node),
   );
   const order = targets.map((_, index) => index).sort((a, b) => cuts[a]!.position - cuts[b]!.position);
-  const batches = sampleBatches(dataset, options.samples);
   const total = targets.reduce((sum, target) => sum + target.pairs.length, 0);
-
-  const first = batches[0];
-  invariant(first !== undefined, 'a scan needs at least one sample');
   const scan = new Scan(options, cuts, order);
   try {
-    const bytesPerBatch = await scan.probe(first);
-    const batchesPerTurn = Math.max(1, Math.floor(options.memoryLimit / bytesPerBatch));
+    const [probe] = sampleBatches(dataset, options.samples, PROBED_SAMPLES);
+    invariant(probe !== undefined, 'a scan needs at least one sample');
+    const bytesPerSample = (await scan.probe(probe)) / probe.count;
+    const samplesPerTurn = Math.max(1, Math.floor(options.memoryLimit / bytesPerSample));
+    const batches = sampleBatches(dataset, options.samples, Math.min(samplesPerTurn, LARGEST_BATCH));
+    const batchSize = batches[0]?.count ?? 1;
+    const batchesPerTurn = Math.max(1, Math.floor(samplesPerTurn / batchSize));
     const turns: SampleRange[][] = [];
     for (let i = 0; i < batches.length; i += batchesPerTurn) {
       turns.push(batches.slice(i, i + batchesPerTurn));
@@ -104,7 +109,7 @@ export async function scanSensitivity(options: SensitivityOptions): Promise<Sens
     return {
       candidates: scan.results(),
       peakBytes: scan.peakBytes,
-      samplesPerTurn: Math.min(options.samples, batchesPerTurn * first.count),
+      samplesPerTurn: Math.min(options.samples, batchesPerTurn * batchSize),
     };
   } finally {
     await scan.close();
