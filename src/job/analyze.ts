@@ -220,13 +220,14 @@ async function measureBaseline(
   if (metric === 'mse') {
     return await tracker.stage('baseline', 1, () => Promise.resolve({ metric, value: 0, samples: evaluation.samples }));
   }
-  return await tracker.stage('baseline', evaluation.samples, async (steps) => {
+  return await tracker.stage('baseline', 1, async (steps) => {
     const key = cacheKey({ ...measurementScope(job), what: 'metric', data: evaluation.hash, metric });
     const stored = job.cache.get<MetricValue>(key);
     if (stored !== undefined) {
-      steps.resume('float model', evaluation.samples);
+      steps.resume('float model');
       return stored;
     }
+    steps.setTotal(evaluation.samples);
     // The model as it is on disk, not the folded copy: this is the figure that the export is held against.
     const runner = await createRunner(job.factory, job.original);
     try {
