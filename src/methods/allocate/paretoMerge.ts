@@ -1,6 +1,6 @@
 import { throwIfCancelled } from '../../base/errors';
 import type { Knapsack, KnapsackUnit } from './knapsack';
-import { boundSlack, pricedValues } from './presolve';
+import { boundSlack, leastOf, pricedValues } from './pricing';
 import { hullSteps } from './relaxation';
 import { isWithin, totalsOf } from './rounding';
 import { mergeStates, StateList } from './stateList';
@@ -78,7 +78,7 @@ export async function mergePareto(knapsack: Knapsack, options: MergeOptions): Pr
       return { picks: best?.picks, complete: false };
     }
     if (options.beam !== undefined && next.length > options.beam) {
-      next = narrow(next, options.beam, multipliers);
+      next = narrow(next, options.beam, tails, stage + 1, capacities);
       cut = true;
     }
     lists.push(next);
@@ -211,9 +211,9 @@ class Tails {
       const base = bases[stage]!;
       prices.forEach((price, p) => {
         const costs = pricedValues(unit.values, unit.weights, price);
-        this.least[p]![stage] = this.least[p]![stage + 1]! + costs.reduce((a, b) => Math.min(a, b), Infinity);
+        this.least[p]![stage] = this.least[p]![stage + 1]! + leastOf(costs);
       });
-      const least = (row: number): number => unit.weights[row]!.reduce((a, b) => Math.min(a, b), Infinity);
+      const least = (row: number): number => leastOf(unit.weights[row]!);
       this.baseValue[stage] = this.baseValue[stage + 1]! + unit.values[base]!;
       this.baseFirst[stage] = this.baseFirst[stage + 1]! + (rows > 0 ? unit.weights[0]![base]! : 0);
       this.baseSecond[stage] = this.baseSecond[stage + 1]! + (rows > 1 ? unit.weights[1]![base]! : 0);
@@ -254,6 +254,7 @@ function extend(
       (rows > 1 ? price[1]! * capacitySecond : 0);
   }
   let merged = new StateList(0);
+  let hot = 0;
   for (let c = 0; c < unit.values.length; c++) {
     if (performance.now() > deadline) {
       return undefined;
@@ -269,12 +270,18 @@ function extend(
       if (first > roomFirst || second > roomSecond) {
         continue;
       }
+      // What cut the last state probably cuts this one.
+      if (prices > 0 && value + priceFirst[hot]! * first + priceSecond[hot]! * second > priceLimit[hot]!) {
+        continue;
+      }
       let p = 0;
       while (p < prices && value + priceFirst[p]! * first + priceSecond[p]! * second <= priceLimit[p]!) {
         p++;
       }
       if (p === prices) {
         shifted.push(first, second, value, i, c);
+      } else {
+        hot = p;
       }
     }
     merged = mergeStates(merged, shifted, rows);
@@ -282,12 +289,17 @@ function extend(
   return merged;
 }
 
-/** Keeps the states with the least priced value, in order. */
-function narrow(list: StateList, size: number, multipliers: readonly number[]): StateList {
-  const costs = new Float64Array(list.length);
-  for (let i = 0; i < list.length; i++) {
-    costs[i] = list.value[i]! + (multipliers[0] ?? 0) * list.first[i]! + (multipliers[1] ?? 0) * list.second[i]!;
-  }
+/** Keeps the states with the least bound, in order. */
+function narrow(list: StateList, size: number, tails: Tails, stage: number, capacities: readonly number[]): StateList {
+  const costs = new Float64Array(list.length).fill(-Infinity);
+  tails.prices.forEach((price, p) => {
+    const [first, second] = [price[0] ?? 0, price[1] ?? 0];
+    const rest = tails.least[p]![stage]! - first * (capacities[0] ?? 0) - second * (capacities[1] ?? 0);
+    for (let i = 0; i < list.length; i++) {
+      const bound = list.value[i]! + first * list.first[i]! + second * list.second[i]! + rest;
+      costs[i] = Math.max(costs[i]!, bound);
+    }
+  });
   const threshold = Float64Array.from(costs).sort()[size - 1]!;
   const kept = new StateList(size);
   for (let i = 0; i < list.length && kept.length < size; i++) {

@@ -1,5 +1,7 @@
 import { keepChoices, type Knapsack } from './knapsack';
-import { relax, type Relaxation } from './relaxation';
+import { mergePareto } from './paretoMerge';
+import { boundSlack, dualBound, leastOf, pricedValues } from './pricing';
+import { relax } from './relaxation';
 import { repairPicks, totalsOf } from './rounding';
 
 export interface Presolved {
@@ -13,39 +15,67 @@ export interface Presolved {
 }
 
 /**
- * Slack of a float64 bound against whole values: what the sums of products in the bounds may be off by.
- */
-export function boundSlack(value: number, multipliers: readonly number[], capacities: readonly number[]): number {
-  let magnitude = Math.abs(value);
-  multipliers.forEach((multiplier, row) => {
-    magnitude += multiplier * capacities[row]!;
-  });
-  return 1e-12 * magnitude;
-}
-
-/**
  * Fixes what the relaxation settles. With multipliers λ, L(λ) = Σ_u min_c (v + λ·w) − λ·capacity bounds every solution from
  * below, and a solution holding choice c of unit u costs at least L(λ) + (v + λ·w)_uc − min_c' (v + λ·w)_uc'. Choices whose
  * bound is above a known solution's value are dropped. Solutions of equal value all stay.
+ *
+ * The known solution decides how much goes: it comes from rounding the relaxation, then, with `beam`, from a beam search on
+ * what is left. Our own merge finds such solutions on its way, so it does without unless there are two rows.
  */
-export function presolve(knapsack: Knapsack): Presolved {
-  const relaxation = relax(knapsack);
-  let incumbent = bestRounding(knapsack, relaxation);
-  let reduced = knapsack;
-  if (incumbent !== undefined) {
-    const value = totalsOf(knapsack, incumbent).value;
-    const slack = boundSlack(value, relaxation.multipliers, knapsack.capacities);
-    const room = value - dualBound(knapsack, relaxation.multipliers) + slack;
-    const units = knapsack.units.map((unit, u) => {
-      const costs = pricedValues(unit.values, unit.weights, relaxation.multipliers);
-      const least = leastOf(costs);
-      return keepChoices(unit, (c) => costs[c]! - least <= room || c === incumbent![u]);
-    });
-    incumbent = Int32Array.from(incumbent, (pick, u) => units[u]!.source.indexOf(knapsack.units[u]!.source[pick]!));
-    reduced = { ...knapsack, units };
+export async function presolve(
+  knapsack: Knapsack,
+  options: { readonly beam: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<Presolved> {
+  const { bound, multipliers, picks } = relax(knapsack);
+  const rounded = reduce(knapsack, multipliers, bestRounding(knapsack, picks));
+  if (!options.beam) {
+    return shift(rounded.knapsack, rounded.incumbent, bound, multipliers);
   }
-  const { knapsack: shifted, value: settled } = subtractLeast(reduced);
-  return { knapsack: shifted, incumbent, bound: relaxation.bound - settled, multipliers: relaxation.multipliers };
+  const found = await mergePareto(rounded.knapsack, {
+    deadline: Infinity,
+    stateLimit: Infinity,
+    beam: BEAM,
+    signal: options.signal,
+    incumbent: rounded.incumbent,
+    multipliers,
+  });
+  const reduced = reduce(rounded.knapsack, multipliers, found.picks ?? rounded.incumbent);
+  return shift(reduced.knapsack, reduced.incumbent, bound, multipliers);
+}
+
+function shift(
+  knapsack: Knapsack,
+  incumbent: Int32Array | undefined,
+  bound: number,
+  multipliers: readonly number[],
+): Presolved {
+  const shifted = subtractLeast(knapsack);
+  return { knapsack: shifted.knapsack, incumbent, bound: bound - shifted.value, multipliers };
+}
+
+/** Partial solutions kept per unit when looking for a good solution: a few milliseconds for hundreds of units. */
+const BEAM = 400;
+
+function reduce(
+  knapsack: Knapsack,
+  multipliers: readonly number[],
+  incumbent: Int32Array | undefined,
+): { knapsack: Knapsack; incumbent: Int32Array | undefined } {
+  if (incumbent === undefined) {
+    return { knapsack, incumbent };
+  }
+  const { value } = totalsOf(knapsack, incumbent);
+  const slack = boundSlack(value, multipliers, knapsack.capacities);
+  const room = value - dualBound(knapsack, multipliers) + slack;
+  const units = knapsack.units.map((unit, u) => {
+    const costs = pricedValues(unit.values, unit.weights, multipliers);
+    const least = leastOf(costs);
+    return keepChoices(unit, (c) => costs[c]! - least <= room || c === incumbent[u]);
+  });
+  return {
+    knapsack: { ...knapsack, units },
+    incumbent: incumbent.map((pick, u) => units[u]!.source.indexOf(knapsack.units[u]!.source[pick]!)),
+  };
 }
 
 /** Takes each unit's least value and weights out again: what is left differs more in proportion, so solvers see it better. */
@@ -68,39 +98,9 @@ function subtractLeast(knapsack: Knapsack): { knapsack: Knapsack; value: number 
   };
 }
 
-function leastOf(column: Float64Array): number {
-  return column.reduce((a, b) => Math.min(a, b), Infinity);
-}
-
-/** L(λ): valid for any multipliers ≥ 0. */
-export function dualBound(knapsack: Knapsack, multipliers: readonly number[]): number {
-  let bound = 0;
-  for (const unit of knapsack.units) {
-    bound += leastOf(pricedValues(unit.values, unit.weights, multipliers));
-  }
-  multipliers.forEach((multiplier, row) => {
-    bound -= multiplier * knapsack.capacities[row]!;
-  });
-  return bound;
-}
-
-export function pricedValues(
-  values: Float64Array,
-  weights: readonly Float64Array[],
-  multipliers: readonly number[],
-): Float64Array {
-  return values.map((value, c) => {
-    let cost = value;
-    for (let row = 0; row < weights.length; row++) {
-      cost += multipliers[row]! * weights[row]![c]!;
-    }
-    return cost;
-  });
-}
-
 /** The better of two roundings: from the walk's stop (feasible for one row), and from the lightest choices up. */
-function bestRounding(knapsack: Knapsack, relaxation: Relaxation): Int32Array | undefined {
-  const starts = [relaxation.picks, lightestPicks(knapsack)];
+function bestRounding(knapsack: Knapsack, relaxed: Int32Array): Int32Array | undefined {
+  const starts = [relaxed, lightestPicks(knapsack)];
   let best: Int32Array | undefined;
   let bestValue = Infinity;
   for (const start of starts) {

@@ -56,7 +56,7 @@ export async function solveAllocation(
   if (whole === undefined) {
     throw await explainInfeasible(problem, signal);
   }
-  const presolved = presolve(whole);
+  const presolved = await presolve(whole, { beam: engine !== 'pareto' || whole.rows.length > 1, signal });
   const run = new Run(presolved.knapsack, presolved.incumbent);
   if (presolved.knapsack.units.every((unit) => unit.values.length === 1)) {
     run.settle();
