@@ -74,7 +74,7 @@ export function quantizeBias(
         return `int32 cannot hold the bias ${b} at scale ${scale}`;
       }
       weightScales[at] = Math.fround((Math.abs(b) / LARGEST_CODE / scaleX) * (1 + 2 ** -20));
-      scale = Math.fround(scaleX * weightScales[at]!);
+      scale = Math.fround(scaleX * weightScales[at]);
       raised.push(i);
     }
     scales[i] = scale;

@@ -116,7 +116,9 @@ function planLayer(layer: Layer, asked: LayerPolicy | undefined, refused: Refusa
     activation = undefined;
   }
   const notes = weight?.note === undefined ? [] : [weight.note];
-  return { layer, weight, activation, notes };
+  // Scales are stored as float32: bounds and biases are worked out from what is stored.
+  const grid = activation === undefined ? undefined : { ...activation, scale: Math.fround(activation.scale) };
+  return { layer, weight, activation: grid, notes };
 }
 
 function rewriteLayer(

@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from 'onnx-buf';
+import { ModelProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 
 /** Models written by a protobuf implementation and schema that are not Lathe's. */
 export interface ProtoModelSpec {
@@ -66,7 +66,10 @@ export function protoModel(spec: ProtoModelSpec): Uint8Array {
           ...(t.bytes === undefined ? {} : { rawData: new Uint8Array(t.bytes) }),
           ...(t.external === undefined
             ? {}
-            : { dataLocation: 1, externalData: [{ key: 'location', value: t.external }] }),
+            : {
+                dataLocation: TensorProto_DataLocation.EXTERNAL,
+                externalData: [{ key: 'location', value: t.external }],
+              }),
         })),
         node: spec.nodes.map((n) => ({
           opType: n.op,

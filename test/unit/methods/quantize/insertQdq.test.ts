@@ -88,10 +88,10 @@ function prepare(layerCase: LayerCase, opset: number, widths: Widths, options: Q
     model,
     result,
     expected: layerCase.build(opset, fakeWeight?.values ?? weight, fakeBias),
-    feeds: new Map([['x', isIndex ? indices : floatData(layerCase.input, x)]]) as never,
+    feeds: new Map([['x', isIndex ? indices : floatData(layerCase.input, x)]]),
     expectedFeeds: new Map([
       ['x', isIndex ? indices : floatData(layerCase.input, grid === undefined ? x : referenceFake(x, grid))],
-    ]) as never,
+    ]),
   };
 }
 

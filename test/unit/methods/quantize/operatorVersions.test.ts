@@ -63,7 +63,7 @@ function single(
         name: 'n',
         inputs: ['x', ...constants.map((c) => c.name)],
         outputs: Array.from({ length: extra.outputs ?? 1 }, (_, i) => `y${i}`),
-        attributes: attributes as Record<string, number | string | number[]>,
+        attributes: attributes,
       },
     ],
   });
