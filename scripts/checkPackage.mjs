@@ -19,14 +19,28 @@ const allowed = [
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
   [/^extension\/media\/(icon\.png|lathe\.svg|walkthrough\/\w+\.md)$/, true],
   [/^extension\/schemas\/lathe\.[\w.-]+\.schema\.json$/, true],
-  [/^extension\/samples\/fmnist-resnet20\/(README\.md|resnet20\.onnx|calibration\.npz|evaluation\.npz|resnet20\.lathe\.json)$/, true],
-  [new RegExp(`^extension/dist/node_modules/onnxruntime-node/bin/napi-v6/${platform}/${arch}/onnxruntime_binding\\.node$`), true],
+  [
+    /^extension\/samples\/fmnist-resnet20\/(README\.md|resnet20\.onnx|calibration\.npz|evaluation\.npz|resnet20\.lathe\.json)$/,
+    true,
+  ],
+  [
+    new RegExp(
+      `^extension/dist/node_modules/onnxruntime-node/bin/napi-v6/${platform}/${arch}/onnxruntime_binding\\.node$`,
+    ),
+    true,
+  ],
   [new RegExp(`^extension/dist/node_modules/onnxruntime-node/bin/napi-v6/${platform}/${arch}/[^/]+$`), true],
   [/^extension\/dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/[\w-]+\.js)$/, true],
-  [/^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/, true],
+  [
+    /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
+    true,
+  ],
   [/^extension\/dist\/node_modules\/highs\/(package\.json|LICENSE|build\/highs\.(js|wasm))$/, true],
   [/^extension\/dist\/node_modules\/sharp\/(package\.json|LICENSE|dist\/\w+\.cjs)$/, true],
-  [/^extension\/dist\/node_modules\/@img\/[\w-]+\/(package\.json|LICENSE(\.md)?|README\.md|versions\.json|\w+\.cjs|lib\/.+)$/, true],
+  [
+    /^extension\/dist\/node_modules\/@img\/[\w-]+\/(package\.json|LICENSE(\.md)?|README\.md|versions\.json|\w+\.cjs|lib\/.+)$/,
+    true,
+  ],
   [/^extension\/dist\/node_modules\/(detect-libc|semver)\/(package\.json|LICENSE|[\w/-]+\.js)$/, true],
 ];
 /** ONNX Runtime alone is 16 to 35 MB packed, by platform. */

@@ -10,7 +10,10 @@ import { openWorkbench } from './workbench.mjs';
 
 /** Bundles every suite: the extension host loads plain JavaScript. */
 export function buildHostSuites() {
-  const built = spawnSync(process.execPath, [join(root, 'scripts', 'buildHostSuites.mjs')], { cwd: root, stdio: 'inherit' });
+  const built = spawnSync(process.execPath, [join(root, 'scripts', 'buildHostSuites.mjs')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (built.status !== 0) {
     throw new Error('The tests of the extension host did not build.');
   }

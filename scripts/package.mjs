@@ -36,7 +36,9 @@ function copyPackage(name, keep, target) {
     if (!entry.isFile()) {
       continue;
     }
-    const path = join(entry.parentPath, entry.name).slice(source.length + 1).replaceAll('\\', '/');
+    const path = join(entry.parentPath, entry.name)
+      .slice(source.length + 1)
+      .replaceAll('\\', '/');
     const always = path === 'package.json' || /^licen[sc]e/i.test(path);
     // Declarations and headers serve compilers.
     if ((always || keep(path)) && !/\.(map|h)$|\.d\.[cm]?ts$/.test(path)) {
@@ -55,7 +57,18 @@ export function buildPackage() {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
   run(process.execPath, ['esbuild.config.mjs', '--production'], root);
-  for (const name of ['package.nls.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'dist', 'l10n', 'media', 'schemas', 'samples']) {
+  for (const name of [
+    'package.nls.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    '.vscodeignore',
+    'dist',
+    'l10n',
+    'media',
+    'schemas',
+    'samples',
+  ]) {
     if (existsSync(join(root, name))) {
       cpSync(join(root, name), join(stage, name), { recursive: true });
     }
@@ -71,7 +84,17 @@ export function buildPackage() {
   const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
   run(
     process.execPath,
-    [vsce, 'package', '--no-dependencies', '--target', target, '--out', vsix, '--allow-missing-repository', '--no-rewrite-relative-links'],
+    [
+      vsce,
+      'package',
+      '--no-dependencies',
+      '--target',
+      target,
+      '--out',
+      vsix,
+      '--allow-missing-repository',
+      '--no-rewrite-relative-links',
+    ],
     stage,
   );
   rmSync(stage, { recursive: true, force: true });

@@ -3,13 +3,16 @@
 //   node scripts/setup.mjs --vscode   those, a browser and a VS Code server for tests and `npm run vscode`
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 /** The newest server whose Node is 20. */
 const CODE_SERVER = '4.100.3';
+/** The server finds files with it; its own package would fetch it from elsewhere. */
+const RIPGREP = `@vscode/ripgrep-${process.platform}-${process.arch}`;
+const RIPGREP_VERSION = '1.18.0';
 const serverFolder = join(root, '.vscode-test', 'code-server');
 export const vscodeFolder = join(serverFolder, 'node_modules', 'code-server', 'lib', 'vscode');
 
@@ -32,7 +35,9 @@ function step(text) {
 
 /** Packages of package-lock.json, checked by its hash: a changed lock installs again. */
 export function installPackages() {
-  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const hash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.lathe-lock-hash');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) {
     return;
@@ -109,8 +114,10 @@ const NATIVE = ['@vscode/spdlog', 'native-watchdog', 'node-pty', '@parcel/watche
 
 /** A real VS Code server from the npm registry; about a minute the first time. */
 export function installVSCodeServer() {
+  const ripgrep = join(vscodeFolder, 'node_modules', '@vscode', 'ripgrep', 'bin', 'rg');
   const ready = () =>
     existsSync(join(vscodeFolder, 'out', 'server-main.js')) &&
+    existsSync(ripgrep) &&
     existsSync(join(vscodeFolder, 'node_modules', '@vscode', 'spdlog', 'build', 'Release', 'spdlog.node')) &&
     existsSync(join(vscodeFolder, 'node_modules', 'node-pty', 'build', 'Release'));
   if (ready()) {
@@ -118,17 +125,25 @@ export function installVSCodeServer() {
   }
   step(`installing the VS Code server (code-server ${CODE_SERVER}) into .vscode-test`);
   mkdirSync(serverFolder, { recursive: true });
-  if (!existsSync(join(vscodeFolder, 'out', 'server-main.js'))) {
+  const binary = join(serverFolder, 'node_modules', RIPGREP, 'bin', 'rg');
+  if (!existsSync(join(vscodeFolder, 'out', 'server-main.js')) || !existsSync(binary)) {
     writeFileSync(join(serverFolder, 'package.json'), '{ "private": true }\n');
-    // Its own install script fetches from elsewhere.
-    run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `code-server@${CODE_SERVER}`], {
-      cwd: serverFolder,
-    });
+    const packages = [`code-server@${CODE_SERVER}`, `${RIPGREP}@${RIPGREP_VERSION}`];
+    // Their install scripts fetch from elsewhere.
+    run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], { cwd: serverFolder });
   }
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['install', '--omit=dev', '--ignore-scripts', ...quiet], { cwd: vscodeFolder });
-  // Some others fail to build and are not needed.
-  run('npm', ['rebuild', ...NATIVE, ...quiet], { cwd: vscodeFolder });
+  // Node's headers are beside most Nodes; else node-gyp fetches them. Some packages fail to build what is not needed here:
+  // what counts is checked below.
+  const prefix = join(dirname(process.execPath), '..');
+  const headers = existsSync(join(prefix, 'include', 'node', 'node.h')) ? { npm_config_nodedir: prefix } : {};
+  run('npm', ['rebuild', ...NATIVE, ...quiet], { cwd: vscodeFolder, quiet: true, env: { ...process.env, ...headers } });
+  if (existsSync(binary)) {
+    mkdirSync(dirname(ripgrep), { recursive: true });
+    copyFileSync(binary, ripgrep);
+    chmodSync(ripgrep, 0o755);
+  }
   if (!ready()) {
     throw new SetupError(
       'The VS Code server could not be installed into .vscode-test: it needs the npm registry, python3, make and a C++ compiler (Debian: apt-get install python3 build-essential).',

@@ -20,7 +20,8 @@ function count({ passed, failed }) {
 /** A command that passes or fails as a whole. */
 function check(name, command, args) {
   heading(name);
-  const ok = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' }).status === 0;
+  const ok =
+    spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' }).status === 0;
   console.log(ok ? `  ✔ ${name}` : `  ✖ ${name}`);
   count({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
   return ok;

@@ -39,6 +39,7 @@ export function recipeEdits(
         );
       }
       set(['layers', pin.layer], entry);
+      current = onOneLine(current, ['layers', pin.layer]);
     }
   }
   for (const [name, value] of Object.entries(budget ?? {})) {
@@ -89,6 +90,20 @@ function valueAt(text: string, path: JSONPath): unknown {
   const root = parseTree(text, [], { allowTrailingComma: true });
   const node = root && findNodeAtLocation(root, path);
   return node === undefined ? undefined : getNodeValue(node);
+}
+
+/** Overrides are written as people write them: `"/conv1/Conv": { "weights": 4 }`. */
+function onOneLine(text: string, path: JSONPath): string {
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  const node = root && findNodeAtLocation(root, path);
+  if (node === undefined) {
+    return text;
+  }
+  const fields = Object.entries(getNodeValue(node) as Override).map(([key, value]) => {
+    const written = Array.isArray(value) ? `[${value.join(', ')}]` : JSON.stringify(value);
+    return `${JSON.stringify(key)}: ${written}`;
+  });
+  return `${text.slice(0, node.offset)}{ ${fields.join(', ')} }${text.slice(node.offset + node.length)}`;
 }
 
 /** The one stretch that differs, so that undo and a text editor's markers touch no more than that. */
