@@ -14,11 +14,13 @@ const MAX_DEPTH = 100;
 const MAX_ENTITIES = 8_000_000;
 const MAX_NAME_BYTES = 1 << 20;
 const MAX_TEXT_BYTES = 1 << 28;
+/** A window starts small after a jump, where little may be wanted, and doubles while reading goes on. */
+const FIRST_WINDOW_BYTES = 1 << 12;
 const WINDOW_BYTES = 1 << 16;
 
 /**
- * Walks protobuf messages of a {@link ByteSource} by ranges: a window of 64 KB moves along, and what is skipped by length
- * is never read. Every length is checked against the message around it before anything is done with it.
+ * Walks protobuf messages of a {@link ByteSource} by ranges: a window of 4 to 64 KB moves along, and what is skipped by
+ * length is never read. Every length is checked against the message around it before anything is done with it.
  *
  * `position` is absolute. After {@link nextField}, `fieldNumber`, `wireType` and `fieldStart` describe the field.
  */
@@ -35,6 +37,7 @@ export class WireReader {
   private window: Uint8Array;
   private windowStart = 0;
   private windowEnd: number;
+  private windowBytes = FIRST_WINDOW_BYTES;
   private readonly path: string[] = [];
   private entities = 0;
   private readonly scratch = new DataView(new ArrayBuffer(8));
@@ -181,7 +184,7 @@ export class WireReader {
     const start = this.position;
     this.position = stop;
     if (start < this.windowStart || stop > this.windowEnd) {
-      if (stop - start > WINDOW_BYTES) {
+      if (stop - start > FIRST_WINDOW_BYTES) {
         return this.source.read(start, stop - start);
       }
       this.load(start);
@@ -262,7 +265,9 @@ export class WireReader {
   }
 
   private load(at: number): void {
-    const length = Math.min(WINDOW_BYTES, this.source.byteLength - at);
+    const goesOn = at >= this.windowStart && at <= this.windowEnd;
+    this.windowBytes = goesOn ? Math.min(2 * this.windowBytes, WINDOW_BYTES) : FIRST_WINDOW_BYTES;
+    const length = Math.min(this.windowBytes, this.source.byteLength - at);
     // A window is never written to again: views of the old one stay good.
     this.window = this.source.read(at, length);
     this.windowStart = at;

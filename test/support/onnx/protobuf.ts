@@ -1,0 +1,56 @@
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
+
+/** A model in the terms of a second, independent protobuf implementation. */
+export type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
+
+export type GraphInit = NonNullable<Exclude<ModelInit['graph'], undefined>>;
+
+/** Encodes a model with onnx-buf; IR version 8 and opset 17 unless given. */
+export function encodeModel(init: ModelInit): Uint8Array {
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, { irVersion: 8n, opsetImport: [{ version: 17n }], ...init }),
+  );
+}
+
+export function decodeModel(bytes: Uint8Array): ModelProto {
+  return fromBinary(ModelProtoSchema, bytes);
+}
+
+/** A ValueInfoProto of a tensor; element type float32 unless given. */
+export function valueInfo(name: string, dims: readonly (number | string)[], elemType = 1) {
+  return {
+    name,
+    type: {
+      value: {
+        case: 'tensorType' as const,
+        value: {
+          elemType,
+          shape: {
+            dim: dims.map((d) => ({
+              value:
+                typeof d === 'number'
+                  ? { case: 'dimValue' as const, value: BigInt(d) }
+                  : { case: 'dimParam' as const, value: d },
+            })),
+          },
+        },
+      },
+    },
+  };
+}
+
+/** A float32 TensorProto with raw data. */
+export function floatTensor(name: string, dims: readonly number[], values: readonly number[]) {
+  return { name, dataType: 1, dims: dims.map(BigInt), rawData: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+export function int64Tensor(name: string, dims: readonly number[], values: readonly number[]) {
+  return {
+    name,
+    dataType: 7,
+    dims: dims.map(BigInt),
+    rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+  };
+}
