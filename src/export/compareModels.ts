@@ -56,7 +56,20 @@ export async function compareModels(
   options: CompareOptions = {},
 ): Promise<ModelComparison> {
   const { compared, skipped } = commonLayers(reference, quantized);
-  const layers = await compareLayers(reference, quantized, compared, factory, batches, options);
+  let layers: LayerComparison[] = [];
+  try {
+    layers = await compareLayers(reference, quantized, compared, factory, batches, options);
+  } catch (error) {
+    if (!LatheError.is(error, 'onnx/too-large')) {
+      throw error;
+    }
+    skipped.push(
+      ...compared.map(({ layer }) => ({
+        layer,
+        reason: 'the model is too large to be run with its layers as outputs',
+      })),
+    );
+  }
   const outputs = reference.graph.outputs.map((value) => value.name);
   const runners: InferenceRunner[] = [];
   let deployFailure: string | undefined;
@@ -205,12 +218,24 @@ async function load(
   options: CompareOptions,
   owners: InferenceRunner[],
 ): Promise<InferenceRunner> {
-  const runner = await factory.create(serializeModel(model), {
+  const runner = await factory.create(runnable(model), {
     mode,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   owners.push(runner);
   return runner;
+}
+
+/** The model as one message, or its file where it is larger than a message can be. */
+function runnable(model: Model): Uint8Array | string {
+  try {
+    return serializeModel(model);
+  } catch (error) {
+    if (LatheError.is(error, 'onnx/too-large') && model.path !== undefined && !model.isModified) {
+      return model.path;
+    }
+    throw error;
+  }
 }
 
 async function releaseAll(runners: readonly InferenceRunner[]): Promise<void> {
