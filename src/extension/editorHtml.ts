@@ -10,7 +10,8 @@ export function editorHtml(webview: vscode.Webview, assets: vscode.Uri): string 
     "default-src 'none'",
     `img-src ${webview.cspSource}`,
     `font-src ${webview.cspSource}`,
-    `style-src ${webview.cspSource}`,
+    // The controls probe for :focus-visible with a style element; it carries the nonce they find in the page.
+    `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
   ].join('; ');
   return `<!DOCTYPE html>
@@ -19,6 +20,7 @@ export function editorHtml(webview: vscode.Webview, assets: vscode.Uri): string 
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta http-equiv="Content-Security-Policy" content="${policy}">
+    <meta property="csp-nonce" content="${nonce}">
     <link rel="stylesheet" href="${style}">
     <title>Lathe</title>
   </head>

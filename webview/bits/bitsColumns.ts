@@ -78,7 +78,7 @@ export function bitsColumns(lossUnit: string, hasReport: boolean): readonly Colu
     },
     {
       id: 'sqnr',
-      header: 'Weight SQNR',
+      header: 'SQNR',
       explanation: 'Signal-to-quantisation-noise ratio of the weights at this width',
       align: 'end',
       value: (row) => row.weightSqnr,
@@ -103,7 +103,7 @@ export function bitsColumns(lossUnit: string, hasReport: boolean): readonly Colu
     quiet: true,
     value: (row) => reason(row),
     text: (row) => reason(row) ?? '',
-    maxWidth: 180,
+    maxWidth: 150,
   });
   return columns;
 }

@@ -2,13 +2,14 @@ import './bits.css';
 import type { AllocatedLayerView, AllocationView, FrontierView } from '../../src/protocol/job';
 import { element, fill, svgElement, type Child } from '../controls/element';
 import { actionButton, linkButton } from '../controls/toolkit';
+import type { SolveOutcome } from '../editor/budgetSolver';
 import type { EditorModel, View } from '../editor/editorModel';
 import { emptySlot, errorLine } from '../editor/messages';
 import { VirtualTable } from '../table/virtualTable';
 import type { Sort } from '../table/column';
-import { bytes, count, loss, share, significant } from '../text/numbers';
+import { bytes, count, loss, share } from '../text/numbers';
 import { bitsColumns, type BitsRow } from './bitsColumns';
-import { FrontierChart } from './frontierChart';
+import { FrontierChart, needsLogarithm } from './frontierChart';
 import { pinOf, showPinMenu } from './pinMenu';
 import { Skyline } from './skyline';
 import { skylineBars, type SkylineBar } from './skylineBars';
@@ -33,18 +34,17 @@ export class BitsView implements View {
   private readonly table: VirtualTable<BitsRow>;
   private readonly tableSection: HTMLElement;
   private readonly scaleToggle: HTMLButtonElement;
-  private logarithmic = false;
+  /** The user's choice; undefined leaves it to the curve. */
+  private logarithmic: boolean | undefined;
   private sort: Sort | undefined;
   private openBlock: { readonly key: string; readonly names: ReadonlySet<string>; readonly label: string } | undefined;
 
   constructor(private readonly model: EditorModel) {
     this.frontier = new FrontierChart((size) => model.setBudgetSize(size));
     this.scaleToggle = linkButton('log scale', () => {
-      this.logarithmic = !this.logarithmic;
-      this.scaleToggle.setAttribute('aria-pressed', String(this.logarithmic));
+      this.logarithmic = !this.isLogarithmic();
       model.changed();
     });
-    this.scaleToggle.setAttribute('aria-pressed', 'false');
     this.back = linkButton('', () => model.resetBudget());
     this.solution.append(this.solutionText, this.back, this.write.element);
     this.budgetSection = element(
@@ -143,6 +143,7 @@ export class BitsView implements View {
 
   private updateFrontier(frontier: FrontierView, allocation: AllocationView | undefined): void {
     const { outcome } = this.model;
+    this.scaleToggle.textContent = this.isLogarithmic() ? 'linear scale' : 'log scale';
     const size = this.model.budget?.size ?? allocation?.size ?? frontier.smallestSize;
     const fits = outcome?.kind !== 'failed';
     const present =
@@ -157,9 +158,14 @@ export class BitsView implements View {
       measuredLoss: measured?.loss,
       floatBytes: allocation?.floatBytes,
       lossUnit: this.model.lossUnit,
-      logarithmic: this.logarithmic,
+      logarithmic: this.isLogarithmic(),
       valueText: this.valueText(size, present, allocation),
     });
+  }
+
+  private isLogarithmic(): boolean {
+    const { frontier } = this.model;
+    return this.logarithmic ?? (frontier !== undefined && needsLogarithm(frontier));
   }
 
   private valueText(
@@ -189,11 +195,13 @@ export class BitsView implements View {
             ? 'Write budget to recipe'
             : 'Write pins to recipe';
     this.write.setState(
-      pins === 0 && !moved
-        ? { enabled: false, reason: 'Nothing differs from the recipe: move the slider, or click a layer to pin it' }
-        : pins > 0 && state !== undefined
-          ? state.actions.writePins
-          : { enabled: true },
+      outcome?.kind === 'failed'
+        ? { enabled: false, reason: 'Nothing fits this budget' }
+        : pins === 0 && !moved
+          ? { enabled: false, reason: 'Nothing differs from the recipe: move the slider, or click a layer to pin it' }
+          : pins > 0 && state !== undefined
+            ? state.actions.writePins
+            : { enabled: true },
     );
     this.back.hidden = !moved;
     const size = recipe?.budget.size;
@@ -210,11 +218,11 @@ export class BitsView implements View {
     if (outcome?.kind !== 'failed') {
       return [];
     }
-    const smallest = smallestOf(outcome.error.details) ?? this.model.frontier?.smallestSize;
+    const smallest = this.model.frontier?.smallestSize;
     const reachable = outcome.error.code === 'allocate/infeasible' && smallest !== undefined;
     return [
       errorLine(
-        outcome.error,
+        { ...outcome.error, message: infeasibleText(outcome, smallest) },
         reachable
           ? linkButton(`Use ${share(smallest)}`, () => this.model.setBudgetSize(Math.ceil(smallest * 1e5) / 1e5))
           : undefined,
@@ -310,14 +318,15 @@ function solutionParts(allocation: AllocationView, model: EditorModel): Child[] 
   const proof = refining
     ? 'solving exactly…'
     : allocation.proven
-      ? `proven optimal by ${allocation.engine}`
-      : `${gapText(allocation, model)} by ${allocation.engine}`;
+      ? `proven optimal, ${allocation.engine}`
+      : `${gapText(allocation, model)}, ${allocation.engine}`;
+  const bitOperations = allocation.bops === undefined ? '' : `${share(allocation.bops)} of 8-bit operations · `;
   return [
     element(
       'span',
       {},
       `${bytes(allocation.sizeBytes)} of ${bytes(allocation.floatBytes)} · predicted loss ${loss(allocation.predictedLoss)} ${model.lossUnit} · `,
-      element('span', { class: 'quiet', text: `${significant(allocation.bops / 1e9)} G bit-operations · ${proof}` }),
+      element('span', { class: 'quiet', text: `${bitOperations}${proof}` }),
     ),
   ];
 }
@@ -330,16 +339,40 @@ function gapText(allocation: AllocationView, model: EditorModel): string {
   return `within ${share(Math.max(0, (allocation.predictedLoss - allocation.bound) / allocation.predictedLoss))} of the optimum`;
 }
 
-function smallestOf(details: Readonly<Record<string, unknown>> | undefined): number | undefined {
-  const value = details?.smallestSize ?? details?.smallest;
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+/** In fractions, as the slider speaks; the error's own sentence counts bits. */
+function infeasibleText(outcome: SolveOutcome & { readonly kind: 'failed' }, smallest: number | undefined): string {
+  const { error, budget } = outcome;
+  if (
+    error.code !== 'allocate/infeasible' ||
+    budget.size === undefined ||
+    smallest === undefined ||
+    budget.size >= smallest
+  ) {
+    return error.message;
+  }
+  const pins = pinsOf(error.details);
+  const because = pins.length === 0 ? '' : `. Held up most by ${pins.join(', ')}`;
+  return `Nothing fits ${share(budget.size)}: the smallest is ${share(smallest)}${because}`;
+}
+
+/** Names the pins that keep a budget out of reach, at most three. */
+function pinsOf(details: Readonly<Record<string, unknown>> | undefined): string[] {
+  const budgets = Array.isArray(details?.budgets) ? (details.budgets as unknown[]) : [];
+  const pins = budgets.flatMap((entry) =>
+    isRecord(entry) && Array.isArray(entry.pins) ? (entry.pins as unknown[]) : [],
+  );
+  return pins.slice(0, 3).flatMap((pin) => (isRecord(pin) ? [`${String(pin.unit)} (${String(pin.pin)})`] : []));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function frontierLegend(): HTMLElement {
   return element(
     'span',
     { class: 'legend' },
-    element('span', { class: 'legend-item', text: 'loss added against size' }),
+    element('span', { class: 'legend-item is-optional', text: 'loss added against size' }),
     legendItem('predicted', svgElement('line', { x1: 0, x2: 12, y1: 6, y2: 6, class: 'series' })),
     legendItem('measured', svgElement('circle', { cx: 6, cy: 6, r: 3.5, class: 'measured' })),
     legendItem('uniform width', svgElement('rect', { x: 2.5, y: 2.5, width: 7, height: 7, class: 'uniform' })),

@@ -6,7 +6,7 @@ import { element, fill, setAttributes, svgElement, type Child } from '../control
 import { loss, share, significant } from '../text/numbers';
 import { textWidth } from '../text/measureText';
 
-const HEIGHT = 196;
+const HEIGHT = 186;
 const MARGIN = { left: 46, right: 14, top: 10, bottom: 24 };
 const LABEL_FONT = '11px';
 const LABEL_HEIGHT = 14;
@@ -85,7 +85,7 @@ export class FrontierChart {
     const [low, high] = sizeDomain(frontier, input.size);
     const x = linearScale([low, high], [frame.left, frame.right]);
     this.x = x;
-    const y = lossScale(input, frame);
+    const y = lossScale(input, x, frame);
     const points = frontier.points.map((point) => ({ x: x.at(point.size), y: y.at(point.loss) }));
     const parts: Child[] = [...axes(x, y, frame, input.logarithmic)];
 
@@ -224,13 +224,16 @@ function sizeDomain(frontier: FrontierView, size: number): [number, number] {
   ];
 }
 
-function lossScale(input: FrontierInput, frame: Box): Scale {
+function lossScale(input: FrontierInput, x: Scale, frame: Box): Scale {
   const { points, uniform, measured } = input.frontier;
-  const losses = [...points, ...uniform, ...measured].map((point) => point.loss);
+  const losses = [...points, ...uniform, ...measured]
+    .filter((point) => point.size >= x.domain[0] && point.size <= x.domain[1])
+    .map((point) => point.loss);
   if (input.logarithmic) {
     const positive = losses.filter((value) => value > 0);
-    const low = positive.length > 0 ? Math.max(1e-5, Math.min(...positive)) : 1e-3;
     const high = positive.length > 0 ? Math.max(...positive) : 1;
+    // Four decades: what is smaller is as good as nothing, and would only flatten the rest.
+    const low = Math.max(high / 1e4, positive.length > 0 ? Math.min(...positive) : 0);
     return logScale(
       [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high * 1.05))],
       [frame.bottom, frame.top],
@@ -251,7 +254,7 @@ function axes(x: Scale, y: Scale, frame: Box, logarithmic: boolean): Child[] {
   const [low, high] = y.domain;
   const values = logarithmic ? powerTicks(low, high, 5) : ticks(low, high, 4);
   const unit = values.length > 1 ? Math.abs(values[1]! - values[0]!) : 1;
-  const decimals = Math.max(1, Math.ceil(-Math.log10(unit)));
+  const decimals = Math.max(0, Math.ceil(-Math.log10(unit) - 1e-9));
   for (const value of values) {
     const at = crisp(y.at(value));
     parts.push(svgLine(frame.left, at, frame.right, at, 'grid'));
@@ -312,4 +315,16 @@ function frontierTable(input: FrontierInput): HTMLElement {
     ['What', 'Size', `Loss, ${input.lossUnit}`],
     rows.map((row) => [row.kind, share(row.size), loss(row.loss)]),
   );
+}
+
+/**
+ * Whether a linear axis would leave most of the curve on the floor: widths of 2 bits often cost a hundred times what the
+ * rest does.
+ */
+export function needsLogarithm(frontier: FrontierView): boolean {
+  const losses = frontier.points.map((point) => point.loss);
+  const highest = Math.max(...losses);
+  const middle = (frontier.smallestSize + Math.min(frontier.largestSize, 0.25)) / 2;
+  const there = frontier.points.find((point) => point.size >= middle);
+  return there !== undefined && highest > 0 && there.loss / highest < 0.04;
 }

@@ -6,7 +6,7 @@ import { bitsText, count, exact, layerLoss } from '../text/numbers';
 import { fitText, textWidth } from '../text/measureText';
 import { barWidths, type SkylineBar } from './skylineBars';
 
-const HEIGHT = 186;
+const HEIGHT = 172;
 const MARGIN = { left: 46, right: 14, top: 16, bottom: 22 };
 const LABEL_FONT = '11px';
 /** Narrower bars cannot be hit with a mouse. */
@@ -141,8 +141,8 @@ export class Skyline {
       );
     }
     const activation = y(bar.activationBits);
-    parts.push(svgLine(box.left, activation, box.left + box.width, activation, 'activation-halo'));
-    parts.push(svgLine(box.left, activation, box.left + box.width, activation, 'activation'));
+    parts.push(svgLine(box.left, activation, box.left + box.width + 1, activation, 'activation-halo'));
+    parts.push(svgLine(box.left, activation, box.left + box.width + 1, activation, 'activation'));
     if (bar.pinned || input.unwritten.has(bar.key)) {
       parts.push(svgElement('line', { x1: middle, x2: middle, y1: box.top, y2: box.top - 5, class: 'pin' }));
       parts.push(

@@ -51,14 +51,36 @@ function blocks(
       );
     }
   }
-  const length = Math.ceil(layers.length / most);
+  return mergedBlocks(layers, parts, most);
+}
+
+/** Too many blocks at every depth: neighbours of the finest one are put together, as many as it takes. */
+function mergedBlocks(layers: readonly AllocatedLayerView[], parts: readonly string[][], most: number): SkylineBar[] {
+  const depths = [...new Set(parts.map((part) => part.length))].sort((a, b) => a - b);
+  const candidates = Array.from({ length: depths.at(-1) ?? 1 }, (_, depth) =>
+    runsOf(parts.map((part) => part.slice(0, depth + 1).join('.'))),
+  );
+  // The coarsest blocks that are still too many keep what belongs together in one bar.
+  const depth = Math.max(
+    0,
+    candidates.findIndex((runs) => runs.length > most),
+  );
+  const runs = candidates[depth] ?? runsOf(layers.map((layer) => layer.name));
+  const together = Math.ceil(runs.length / most);
   const result: SkylineBar[] = [];
-  for (let from = 0; from < layers.length; from += length) {
-    const run = layers.slice(from, from + length);
-    const first = shortName(run[0]!.name);
-    result.push(bar(`${first}#${from}`, run.length === 1 ? first : `${first} +${run.length - 1}`, run));
+  for (let index = 0; index < runs.length; index += together) {
+    const [from] = runs[index]!;
+    const [last, to] = runs[Math.min(index + together, runs.length) - 1]!;
+    const label = rangeLabel((parts[from] ?? []).slice(0, depth + 1), (parts[last] ?? []).slice(0, depth + 1));
+    result.push(bar(`${label}#${from}`, label, layers.slice(from, to)));
   }
   return result;
+}
+
+/** ["encoder", "0"] to ["encoder", "3"] is "encoder.0–3". */
+function rangeLabel(first: readonly string[], last: readonly string[]): string {
+  const shared = first.findIndex((part, index) => part !== last[index]);
+  return shared < 0 ? first.join('.') : `${first.join('.')}–${last.slice(shared).join('.')}`;
 }
 
 function runsOf(keys: readonly string[]): [number, number][] {

@@ -30,8 +30,16 @@ export function registerControls(): void {
   );
 }
 
-function create<T extends HTMLElement>(tag: string): T {
-  return document.createElement(tag) as T;
+interface Controls {
+  'vscode-button': Button;
+  'vscode-checkbox': Checkbox;
+  'vscode-dropdown': Dropdown;
+  'vscode-text-field': TextField;
+}
+
+/** The elements are upgraded by then: {@link registerControls} has run. */
+function create<K extends keyof Controls>(tag: K): Controls[K] {
+  return document.createElement(tag) as unknown as Controls[K];
 }
 
 export interface ButtonOptions {
@@ -48,7 +56,7 @@ export interface ActionButton {
 }
 
 export function actionButton(options: ButtonOptions): ActionButton {
-  const button = create<Button>('vscode-button');
+  const button = create('vscode-button');
   button.appearance = options.appearance;
   button.textContent = options.label;
   button.addEventListener('click', () => {
@@ -71,7 +79,7 @@ export function actionButton(options: ButtonOptions): ActionButton {
 
 /** A button that shows a drawing; its label is the tooltip and what a screen reader says. */
 export function iconButton(name: IconName, label: string, onClick: () => void): HTMLElement {
-  const button = create<Button>('vscode-button');
+  const button = create('vscode-button');
   button.appearance = 'icon';
   button.ariaLabel = label;
   button.title = label;
@@ -92,7 +100,7 @@ export interface SearchField {
 }
 
 export function searchField(label: string, onInput: (text: string) => void): SearchField {
-  const field = create<TextField>('vscode-text-field');
+  const field = create('vscode-text-field');
   field.placeholder = label;
   field.ariaLabel = label;
   const lens = icon('search');
@@ -113,7 +121,7 @@ export function searchField(label: string, onInput: (text: string) => void): Sea
 }
 
 export function checkbox(label: string, checked: boolean, onChange: (checked: boolean) => void): HTMLElement {
-  const box = create<Checkbox>('vscode-checkbox');
+  const box = create('vscode-checkbox');
   box.textContent = label;
   box.checked = checked;
   box.addEventListener('change', () => onChange(box.checked));
@@ -126,7 +134,7 @@ export interface ChoiceField {
 }
 
 export function dropdown(label: string, onChange: (value: string) => void): ChoiceField {
-  const field = create<Dropdown>('vscode-dropdown');
+  const field = create('vscode-dropdown');
   field.ariaLabel = label;
   field.title = label;
   field.addEventListener('change', () => onChange(field.value));
@@ -134,7 +142,7 @@ export function dropdown(label: string, onChange: (value: string) => void): Choi
     element: field,
     setChoices: (choices, value) => {
       const options: Child[] = choices.map((choice) => {
-        const option = create<HTMLOptionElement>('vscode-option');
+        const option = document.createElement('vscode-option');
         option.setAttribute('value', choice.value);
         option.textContent = choice.label;
         return option;
@@ -147,7 +155,7 @@ export function dropdown(label: string, onChange: (value: string) => void): Choi
 
 /** Turns while something goes on; the text beside it says what. */
 export function progressRing(label: string): HTMLElement {
-  const ring = create('vscode-progress-ring');
+  const ring = document.createElement('vscode-progress-ring');
   ring.classList.add('ring');
   ring.ariaLabel = label;
   return ring;

@@ -59,17 +59,16 @@ export class BudgetSolver {
   }
 
   private async solveHull(): Promise<void> {
-    const wanted = this.wanted;
+    const wanted = this.takeWanted();
     if (wanted === undefined) {
       return;
     }
-    this.wanted = undefined;
     this.hullRunning = true;
     const life = this.generation;
     try {
       const allocation = await this.channel.request('allocation/solve', { ...wanted, precision: 'hull' });
       // An answer the slider has left behind still shows movement, unless the exact one is already there or all was reset.
-      if (life === this.generation || this.wanted !== undefined) {
+      if (life === this.generation || this.hasMoved()) {
         this.onOutcome({ kind: 'solved', budget: wanted.budget, allocation, refining: true });
       }
     } catch (error) {
@@ -80,6 +79,16 @@ export class BudgetSolver {
       this.hullRunning = false;
       this.schedule();
     }
+  }
+
+  private takeWanted(): { readonly budget: Budget; readonly pins: readonly Pin[] } | undefined {
+    const { wanted } = this;
+    this.wanted = undefined;
+    return wanted;
+  }
+
+  private hasMoved(): boolean {
+    return this.wanted !== undefined;
   }
 
   private async solveExactly(budget: Budget, pins: readonly Pin[]): Promise<void> {

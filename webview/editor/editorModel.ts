@@ -224,15 +224,8 @@ export class EditorModel {
 
   /** Keeps part of the view's own state over reloads. */
   remember(part: { readonly [K in keyof PersistedViewState]?: PersistedViewState[K] | undefined }): void {
-    const next: Record<string, unknown> = { ...this.view };
-    for (const [key, value] of Object.entries(part)) {
-      if (value === undefined) {
-        delete next[key];
-      } else {
-        next[key] = value;
-      }
-    }
-    this.view = next as unknown as PersistedViewState;
+    const kept = Object.entries({ ...this.view, ...part }).filter(([, value]) => value !== undefined);
+    this.view = Object.fromEntries(kept) as unknown as PersistedViewState;
     window.clearTimeout(this.saveTimer);
     // Scrolling and sliding call this every frame; VS Code serialises each state it is handed.
     this.saveTimer = window.setTimeout(() => this.host.save(this.view), 100);

@@ -32,7 +32,7 @@ export function errorLine(error: WireError, ...actions: readonly Child[]): HTMLE
 export function emptySlot(slot: Slot<unknown>, loading: string, action: Child): HTMLElement {
   switch (slot.status) {
     case 'none':
-      return element('div', { class: 'empty-line' }, slot.reason, action);
+      return element('div', { class: 'empty-line' }, element('p', { text: slot.reason }), action);
     case 'loading':
       return loadingLine(loading);
     case 'failed':

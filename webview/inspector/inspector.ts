@@ -83,7 +83,13 @@ export class Inspector implements View {
   private sections(layer: LayerSummary): Child[] {
     const statistics = this.model.statistics(layer.name);
     return [
-      section(undefined, this.identity(layer, statistics)),
+      section(
+        undefined,
+        layer.name === layer.shortName
+          ? undefined
+          : element('div', { class: 'full-name', text: layer.name, title: layer.name }),
+        this.identity(layer, statistics),
+      ),
       this.refused(layer),
       this.weights(layer, statistics),
       this.sensitivity(layer),
@@ -125,9 +131,6 @@ export class Inspector implements View {
     }
     if (layer.tie !== undefined) {
       rows.push(['shares its weight', layer.tie]);
-    }
-    if (layer.name !== layer.shortName) {
-      rows.push(['name', layer.name]);
     }
     return pairs(rows);
   }

@@ -126,7 +126,7 @@ function candidateTable(input: LossByBitsInput): HTMLElement {
         const found = matching.find((candidate) => candidate.activationBits === activation);
         return found === undefined ? '' : layerLoss(found.loss);
       }),
-      matching[0] === undefined ? '' : decibel(matching[0].weightSqnr),
+      matching[0]?.weightSqnr === undefined ? '' : decibel(matching[0].weightSqnr),
     ];
   });
   const table = figureTable(

@@ -1,7 +1,7 @@
 import type { MeasurementsView } from '../../src/protocol/job';
 import { bitChip } from '../charts/bitRamp';
 import type { Column } from '../table/column';
-import { bitsText, bytes, compact, decibel, exact, layerLoss, share } from '../text/numbers';
+import { UNKNOWN, bitsText, bytes, compact, decibel, exact, layerLoss, share } from '../text/numbers';
 import { refusals, type LayerRow } from './layerRow';
 
 /** The N:M patterns of the statistics, in their order. */
@@ -13,8 +13,15 @@ export const patterns = [
   [1, 4],
 ] as const;
 
-/** Columns a first look does without; the chooser brings them back. */
-export function isHiddenByDefault(id: string): boolean {
+/**
+ * Columns a first look does without; the chooser brings them back. Of the sensitivities, those at the widest activations
+ * say most about the weights.
+ */
+export function isHiddenByDefault(id: string, widestActivation: number): boolean {
+  const lossColumn = /^loss-\d+-(\d+)$/.exec(id);
+  if (lossColumn !== null) {
+    return Number(lossColumn[1]) !== widestActivation;
+  }
   return (
     ['kind', 'type', 'output', 'nm-1-2', 'nm-8-16', 'nm-1-4', 'std', 'range', 'quantizedSize', 'predicted'].includes(
       id,
@@ -26,10 +33,10 @@ export function isHiddenByDefault(id: string): boolean {
 export function layerColumns(measurements: MeasurementsView | undefined): readonly Column<LayerRow>[] {
   return [
     ...identityColumns(),
+    ...allocationColumns(measurements?.lossUnit ?? 'nats'),
     ...statisticsColumns(),
     ...patterns.map(([keep, group]) => patternColumn(keep, group)),
     ...(measurements === undefined ? [] : measuredColumns(measurements)),
-    ...allocationColumns(measurements?.lossUnit ?? 'nats'),
     {
       id: 'notes',
       header: 'Cannot',
@@ -168,7 +175,7 @@ function patternColumn(keep: number, group: number): Column<LayerRow> {
     },
     text: (row) => {
       const entry = found(row);
-      return entry === undefined ? '' : entry.eligible ? share(entry.compliance) : 'not eligible';
+      return entry === undefined ? '' : entry.eligible ? share(entry.compliance) : UNKNOWN;
     },
     cellTitle: (row) => found(row)?.reason,
   };

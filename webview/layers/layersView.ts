@@ -147,7 +147,13 @@ export class LayersView implements View {
     const chosen = this.model.view.hiddenColumns;
     // Kept as differences from the defaults, so that columns of later measurements appear as they should.
     const flipped = chosen?.includes(id) === true;
-    return isHiddenByDefault(id) !== flipped;
+    return isHiddenByDefault(id, this.widestActivation) !== flipped;
+  }
+
+  private get widestActivation(): number {
+    const slot = this.model.state?.measurements;
+    const layers = slot?.status === 'ready' ? slot.value.layers : [];
+    return Math.max(0, ...(layers[0]?.candidates.map((candidate) => candidate.activationBits) ?? []));
   }
 
   private columns(): readonly Column<LayerRow>[] {
@@ -175,7 +181,7 @@ export class LayersView implements View {
 
   private setHidden(id: string, hidden: boolean): void {
     const flipped = new Set(this.model.view.hiddenColumns ?? []);
-    if (hidden === isHiddenByDefault(id)) {
+    if (hidden === isHiddenByDefault(id, this.widestActivation)) {
       flipped.delete(id);
     } else {
       flipped.add(id);

@@ -51,8 +51,8 @@ export class OverviewView implements View {
       element(
         'div',
         { class: 'overview-column' },
-        notes(summary),
         facts(summary),
+        notes(summary),
         values('Inputs', summary.inputs),
         values('Outputs', summary.outputs),
         operators(summary),
@@ -77,7 +77,7 @@ export class OverviewView implements View {
     }
     if (summary.parameters > inLayers) {
       const other = summary.parameters - inLayers;
-      rows.push(barRow('outside layers: biases, normalisation', other, undefined, share(other / total), 'is-rest'));
+      rows.push(barRow('outside layers', other, undefined, share(other / total), 'is-rest'));
     }
     return section(
       'Parameters by layer',

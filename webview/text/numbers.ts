@@ -97,7 +97,7 @@ export function loss(value: number): string {
 /** Loss of one layer, for a column: four decimals, so that points align; smaller ones say so. */
 export function layerLoss(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.00005) {
-    return value > 0 ? '<0.0001' : '>−0.0001';
+    return value > 0 ? '<0.0001' : '≈\u00a00';
   }
   return minus(value.toFixed(4));
 }

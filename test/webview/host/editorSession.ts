@@ -1,0 +1,175 @@
+import type { Browser, Page } from 'playwright-core';
+import { Channel, type Handlers } from '../../../src/protocol/channel';
+import type { JobId } from '../../../src/protocol/job';
+import {
+  WEBVIEW_PROTOCOL_VERSION,
+  type EditorHostSide,
+  type EditorNotifications,
+  type EditorState,
+  type EditorViewSide,
+} from '../../../src/protocol/webviewProtocol';
+import { fixture, type FixtureName } from '../fixtures/fixtureState';
+import type { ThemeKind } from './webviewPage';
+
+export interface SessionOptions {
+  readonly theme?: ThemeKind;
+  readonly width?: number;
+  readonly height?: number;
+  readonly reducedMotion?: boolean;
+}
+
+/** One open editor: a page of the browser on one end, the extension's part of the channel on the other. */
+export class EditorSession {
+  /** Requests as they arrived: type and parameters. */
+  readonly requests: { readonly type: string; readonly params: unknown }[] = [];
+  readonly problems: string[] = [];
+  private readonly listeners = new Set<(message: unknown) => void>();
+  private channel: Channel<EditorHostSide, EditorViewSide> | undefined;
+
+  private constructor(
+    readonly page: Page,
+    public state: EditorState,
+    private readonly solver: ReturnType<typeof fixture>['solver'],
+  ) {}
+
+  static async open(
+    browser: Browser,
+    address: string,
+    name: FixtureName,
+    options: SessionOptions = {},
+  ): Promise<EditorSession> {
+    const context = await browser.newContext({
+      viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
+      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
+    });
+    const page = await context.newPage();
+    const { state, solver } = fixture(name);
+    const session = new EditorSession(page, state, solver);
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') {
+        session.problems.push(`console: ${message.text()}`);
+      }
+    });
+    page.on('pageerror', (error) => session.problems.push(`uncaught: ${error.stack ?? error.message}`));
+    await page.exposeFunction('toHost', (text: string) => {
+      const message: unknown = JSON.parse(text);
+      for (const listener of session.listeners) {
+        listener(message);
+      }
+    });
+    session.connect();
+    await page.goto(`${address}/?theme=${options.theme ?? 'dark'}`);
+    await page.waitForSelector('.answer-value');
+    await session.settled();
+    return session;
+  }
+
+  /** Loads the page anew, as VS Code does when a hidden view is shown again. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.page.waitForSelector('.answer-value');
+    await this.settled();
+  }
+
+  /** Two frames later everything asked for is drawn. */
+  async settled(): Promise<void> {
+    await this.page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)))),
+    );
+  }
+
+  async showTab(tab: 'Overview' | 'Layers' | 'Bits'): Promise<void> {
+    await this.page.getByRole('tab', { name: tab }).click();
+    await this.settled();
+  }
+
+  change(changed: EditorNotifications['state/changed']['changed']): void {
+    this.state = { ...this.state, ...changed };
+    this.channel?.notify('state/changed', { changed, cleared: [] });
+  }
+
+  run(command: EditorNotifications['view/run']['command']): void {
+    this.channel?.notify('view/run', { command });
+  }
+
+  last(type: string): unknown {
+    return this.requests.filter((request) => request.type === type).at(-1)?.params;
+  }
+
+  /** Console errors, exceptions and violations of the content security policy. */
+  async allProblems(): Promise<string[]> {
+    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+    return [...this.problems, ...violations.map((violation) => `policy: ${violation}`)];
+  }
+
+  async close(): Promise<void> {
+    this.channel?.dispose();
+    await this.page.context().close();
+  }
+
+  private connect(): void {
+    const { page, listeners } = this;
+    this.channel = new Channel<EditorHostSide, EditorViewSide>(
+      {
+        send: (message) => {
+          // As text: Playwright's own serialisation takes minutes for a model of thousands of layers.
+          void page
+            .evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
+            .catch(() => undefined);
+        },
+        onMessage: (listener) => {
+          listeners.add(listener);
+          return { dispose: () => listeners.delete(listener) };
+        },
+      },
+      this.handlers(),
+      { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
+      { version: WEBVIEW_PROTOCOL_VERSION },
+    );
+  }
+
+  private handlers(): Handlers<EditorHostSide> {
+    const note =
+      <T>(type: string, result: (params: never) => T) =>
+      (params: unknown): T => {
+        this.requests.push({ type, params });
+        return result(params as never);
+      };
+    const nothing = (type: string) => note(type, () => null);
+    return {
+      'view/ready': note('view/ready', () => this.state),
+      'view/selectLayer': note('view/selectLayer', ({ layer }: { layer?: string }) => {
+        this.state = { ...this.state, selectedLayer: layer };
+        return null;
+      }),
+      'allocation/solve': note('allocation/solve', ({ budget, pins, precision }) =>
+        this.solver.solve(budget, pins, precision === 'exact'),
+      ),
+      'allocation/frontier': note('allocation/frontier', ({ pins }) => this.solver.frontier(pins)),
+      'pins/set': note('pins/set', ({ pins }: { pins: EditorState['pins'] }) => {
+        const size = this.state.recipe?.budget.size ?? 0.13;
+        this.change({ pins, allocation: { status: 'ready', value: this.solver.solve({ size }, pins, true) } });
+        return null;
+      }),
+      'recipe/write': note('recipe/write', () => {
+        const changed = this.state.pins.length;
+        this.change({ pins: [] });
+        return { changed };
+      }),
+      'recipe/open': nothing('recipe/open'),
+      'recipe/create': note('recipe/create', () => ({ path: '/home/ada/models/resnet20.lathe.json' })),
+      'recipe/choose': nothing('recipe/choose'),
+      'job/start': note('job/start', () => ({ id: 'job-1' as JobId })),
+      'job/cancel': nothing('job/cancel'),
+      'job/showLog': nothing('job/showLog'),
+      'model/export': note('model/export', () => ({})),
+      'model/openCompressed': nothing('model/openCompressed'),
+      'model/reload': nothing('model/reload'),
+      'report/open': nothing('report/open'),
+      'file/reveal': nothing('file/reveal'),
+      'clipboard/write': nothing('clipboard/write'),
+      'trust/manage': nothing('trust/manage'),
+      'log/show': nothing('log/show'),
+    };
+  }
+}
