@@ -42,7 +42,13 @@ export async function inferShapes(
   const listed = model.clone();
   const { graph } = listed;
   const present = new Set(graph.outputs.map((output) => output.name));
+  const nodeNames = new Set<string>();
   for (const node of graph.nodes) {
+    // ONNX Runtime refuses two nodes of one name; names mean nothing here.
+    if (node.name !== '' && nodeNames.has(node.name)) {
+      node.name = '';
+    }
+    nodeNames.add(node.name);
     for (const output of node.outputs) {
       const type = output && (declared.get(output.name)?.elementType ?? DataType.UNDEFINED);
       if (output !== undefined && !present.has(output.name) && !UNLISTABLE.has(type ?? DataType.UNDEFINED)) {
