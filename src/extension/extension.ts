@@ -21,6 +21,7 @@ export interface LatheApi {
   readonly workerPid: () => number | undefined;
   readonly jobs: JobManager;
   readonly editors: ModelEditorProvider;
+  readonly actions: EditorActions;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -58,5 +59,5 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors };
+  return { workerPid: () => worker.pid, jobs, editors, actions };
 }

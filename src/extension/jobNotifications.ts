@@ -97,7 +97,7 @@ export class JobNotifications implements vscode.Disposable {
     const metric =
       accuracy === undefined
         ? ''
-        : `, ${accuracy.metric} ${(accuracy.float * scale).toFixed(digits)} → ${(accuracy.deployed * scale).toFixed(digits)}`;
+        : `, ${accuracy.metric} ${(accuracy.float * scale).toFixed(digits)} → ${((accuracy.deployed ?? accuracy.simulated) * scale).toFixed(digits)}`;
     const limits = snapshot.outsideLimits === true ? ` · ${vscode.l10n.t('outside a limit of the recipe')}` : '';
     return `${name}: ${size}${metric}${limits}`;
   }

@@ -118,7 +118,8 @@ export interface ReportView {
         readonly metric: string;
         readonly float: number;
         readonly simulated: number;
-        readonly deployed: number;
+        /** As ONNX Runtime runs the file by default; absent where it does not. */
+        readonly deployed?: number;
         readonly samples: number;
       }
     | undefined;

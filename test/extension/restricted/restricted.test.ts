@@ -1,0 +1,59 @@
+import { strict as assert } from 'node:assert';
+import * as vscode from 'vscode';
+import type { LatheApi } from '../../../src/extension/extension';
+import { activateLathe, eventually, openModel, sampleFile, stateOf } from '../support/lathe';
+
+describe('Restricted mode', () => {
+  let api: LatheApi;
+  before(async () => {
+    assert.equal(vscode.workspace.isTrusted, false);
+    api = await activateLathe();
+  });
+
+  it('shows the layers and their statistics', async () => {
+    const document = await openModel(api, sampleFile('resnet20.onnx'));
+    const state = await eventually('statistics', () => {
+      const now = stateOf(document);
+      return now.model.status === 'ready' && now.statistics.complete ? now : undefined;
+    });
+    assert.equal(state.trusted, false);
+    assert.ok(state.model.status === 'ready');
+    assert.equal(state.model.value.layers.length, 22);
+  });
+
+  it('disables what runs, with the reason', async () => {
+    const document = await openModel(api, sampleFile('resnet20.onnx'));
+    await eventually('the model', () => stateOf(document).model.status === 'ready');
+    for (const action of Object.values(stateOf(document).actions)) {
+      assert.equal(action.enabled, false);
+      assert.match(action.enabled ? '' : action.reason, /[Rr]estricted/);
+    }
+  });
+
+  it('starts no job, by no way', async () => {
+    const recipe = sampleFile('resnet20.lathe.json');
+    await assert.rejects(
+      api.jobs.start('run', recipe),
+      (error: unknown) => (error as { code: string }).code === 'extension/not-trusted',
+    );
+    const id = await vscode.commands.executeCommand('lathe.optimize', recipe).then(
+      (value) => value,
+      () => undefined,
+    );
+    assert.equal(id, undefined);
+    assert.equal(api.jobs.all.length, 0);
+  });
+
+  it('offers Open model only above a recipe', async () => {
+    const document = await vscode.workspace.openTextDocument(sampleFile('resnet20.lathe.json'));
+    await vscode.window.showTextDocument(document);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      'vscode.executeCodeLensProvider',
+      document.uri,
+    );
+    assert.deepEqual(
+      lenses.map((lens) => lens.command?.command),
+      ['lathe.openModel'],
+    );
+  });
+});

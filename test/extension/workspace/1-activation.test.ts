@@ -1,0 +1,38 @@
+import { strict as assert } from 'node:assert';
+import * as vscode from 'vscode';
+import { EXTENSION_ID, activateLathe } from '../support/lathe';
+
+interface Manifest {
+  readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+  readonly engines: { readonly vscode: string };
+}
+
+describe('Activation', () => {
+  const extension = () => vscode.extensions.getExtension(EXTENSION_ID)!;
+
+  it('waits until something of Lathe is touched', () => {
+    assert.equal(extension().isActive, false);
+  });
+
+  it('forks nothing by itself', async () => {
+    const api = await activateLathe();
+    assert.equal(api.workerPid(), undefined);
+    assert.equal(api.jobs.all.length, 0);
+  });
+
+  it('registers every command of the manifest', async () => {
+    const registered = new Set(await vscode.commands.getCommands(true));
+    const manifest = extension().packageJSON as Manifest;
+    for (const { command } of manifest.contributes.commands) {
+      assert.ok(registered.has(command), `${command} is declared and not registered`);
+    }
+  });
+
+  it('has every text of the manifest in place of its key', () => {
+    assert.doesNotMatch(JSON.stringify(extension().packageJSON), /%[\w.]+%/);
+  });
+
+  it('runs where the files are', () => {
+    assert.equal(extension().extensionKind, vscode.ExtensionKind.Workspace);
+  });
+});
