@@ -1,9 +1,22 @@
+import { diffSchema } from '../job/diff/diffSchema';
 import { lockSchema } from '../job/lock/lockSchema';
 import { recipeSchema } from '../job/recipe/recipeSchema';
 import { reportSchema } from '../job/report/reportSchema';
+import { allocateSchema, analyzeSchema, checkSchema, evaluateSchema, initSchema, inspectSchema } from './outputSchemas';
 
 /** Name and text of every file in `schemas/`. */
 export function schemaFiles(): ReadonlyMap<string, string> {
-  const schemas = [recipeSchema, lockSchema, reportSchema] as readonly { readonly $id?: string }[];
-  return new Map(schemas.map((schema) => [schema.$id ?? '', `${JSON.stringify(schema, null, 2)}\n`]));
+  const schemas: readonly object[] = [
+    recipeSchema,
+    lockSchema,
+    reportSchema,
+    inspectSchema,
+    initSchema,
+    analyzeSchema,
+    allocateSchema,
+    evaluateSchema,
+    diffSchema,
+    checkSchema,
+  ];
+  return new Map(schemas.map((schema) => [(schema as { $id: string }).$id, `${JSON.stringify(schema, null, 2)}\n`]));
 }

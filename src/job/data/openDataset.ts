@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { basename, extname } from 'node:path';
+import { basename } from 'node:path';
 import type { RunnerValue, TensorData } from '../../analysis';
 import { throwIfCancelled } from '../../base/errors';
 import { DataType } from '../../onnx';
 import { canonicalJson } from '../cache/canonicalJson';
 import type { DataSpec, Preprocess } from '../recipe/recipe';
-import { openIdxPair, openNpyFile, openNpyFolder, openNpz, type ArraySource } from './arraySource';
+import { openNpyFolder, type ArraySource } from './arraySource';
 import { rowConverter, type RowConverter } from './convertRows';
 import type { Dataset } from './dataset';
 import { isFloatElement } from './elementType';
@@ -21,7 +21,7 @@ import {
   unknownFormat,
   wrongShape,
 } from './errors';
-import { isIdxPath } from './idxFile';
+import { openArrays } from './describeData';
 import { decodeImages, listImages, type DecodeOptions, type ImageList } from './imageFolder';
 import { channelAxis, fitRows, fixedBatchOf, type RowFit } from './inputShape';
 import type { StoredArray } from './npyArray';
@@ -75,7 +75,7 @@ export async function openDataset(
   const images = stat.isDirectory() ? listFolderImages(spec.path) : undefined;
   const gathered =
     images === undefined
-      ? gatherArrays(openSource(spec, stat.isDirectory()), spec, wanted, preprocess, hash)
+      ? gatherArrays(openArrays(spec.path, spec.labels), spec, wanted, preprocess, hash)
       : await gatherImages(images, spec, wanted, preprocess, hash, options);
   try {
     const { feeds, labels, samples } = gathered;
@@ -109,24 +109,6 @@ function listFolderImages(path: string): ImageList | undefined {
 
 function noSamples(path: string): never {
   throw unknownFormat(path, 'the folder holds neither images nor .npy files');
-}
-
-function openSource(spec: DataSpec, isFolder: boolean): ArraySource {
-  const { path } = spec;
-  if (isFolder) {
-    return openNpyFolder(path);
-  }
-  if (isIdxPath(path)) {
-    return openIdxPair(path, spec.labels);
-  }
-  switch (extname(path).toLowerCase()) {
-    case '.npz':
-      return openNpz(path);
-    case '.npy':
-      return openNpyFile(path);
-    default:
-      throw unknownFormat(path, `a file ending in ${JSON.stringify(extname(path))} is not known`);
-  }
 }
 
 function gatherArrays(

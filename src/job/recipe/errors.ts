@@ -2,7 +2,7 @@ import { LatheError } from '../../base/errors';
 import type { RecipeDiagnostic } from './recipeDiagnostic';
 import { textPosition } from './textPosition';
 
-export type RecipeErrorCode = 'recipe/read' | 'recipe/invalid' | 'recipe/exists';
+export type RecipeErrorCode = 'recipe/read' | 'recipe/invalid' | 'recipe/exists' | 'recipe/write';
 
 export function recipeRead(path: string, cause: unknown): LatheError<RecipeErrorCode> {
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -31,5 +31,15 @@ export function recipeExists(path: string): LatheError<RecipeErrorCode> {
     `${path} is there already and is not overwritten. Remove it, or give another name.`,
     { path },
     { category: 'usage' },
+  );
+}
+
+export function recipeNotWritten(path: string, cause: unknown): LatheError<RecipeErrorCode> {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LatheError(
+    'recipe/write',
+    `Cannot write the recipe ${path}: ${reason}. Choose another place with --out.`,
+    { path },
+    { cause },
   );
 }

@@ -9,9 +9,13 @@ export interface InitialRecipeOptions {
   readonly inputs: readonly string[];
   readonly data?: {
     readonly path: string;
+    /** Source for judging the result; the same one unless given. */
+    readonly evaluationPath?: string;
     /** Arrays found in the source: name of the one that feeds the first input, and of the labels, where known. */
     readonly input?: string;
     readonly labels?: string;
+    /** Samples in the source, where known. */
+    readonly count?: number;
     /** Whether the source carries labels of its own (image folders, IDX). */
     readonly hasLabels?: boolean;
     /** Whether samples are bytes 0…255, which models expect scaled. */
@@ -24,6 +28,7 @@ export function initialRecipe(modelPath: string, options: InitialRecipeOptions):
   const { data, folder, inputs } = options;
   const written = (path: string): string => relative(folder, path).split(sep).join('/') || basename(path);
   const source = data === undefined ? undefined : written(data.path);
+  const evaluationSource = data?.evaluationPath === undefined ? source : written(data.evaluationPath);
   const firstInput = inputs[0];
   const mapping =
     firstInput !== undefined && data?.input !== undefined && data.input !== firstInput
@@ -38,8 +43,8 @@ export function initialRecipe(modelPath: string, options: InitialRecipeOptions):
       ? {}
       : {
           data: {
-            calibration: { source, ...mapping, samples: 512 },
-            evaluation: { source, ...mapping, ...labels, metric: judged ? 'top1' : 'mse' },
+            calibration: { source, ...mapping, samples: Math.min(512, data?.count ?? 512) },
+            evaluation: { source: evaluationSource, ...mapping, ...labels, metric: judged ? 'top1' : 'mse' },
             preprocess: { scale: data?.isBytes === true ? 0.00392156862745098 : 1, mean: [0], std: [1] },
           },
         }),

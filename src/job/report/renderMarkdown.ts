@@ -9,6 +9,7 @@ import {
   groupDigits,
   metricName,
 } from './formatNumbers';
+import { markdownCode as code, markdownTable as table, markdownText as text } from './markdownText';
 import type { Report } from './reportSchema';
 
 /** The report as GitHub-flavoured Markdown. Names from model and recipe are escaped. */
@@ -122,32 +123,4 @@ function accuracyRows(accuracy: NonNullable<Report['accuracy']>): string[][] {
       : [[`${name}, as ONNX Runtime runs it`, before, formatMetric(metric, deployed), change(deployed)]]),
     [`${name}, simulated in float (${samples} samples)`, before, formatMetric(metric, simulated), change(simulated)],
   ];
-}
-
-function table(
-  header: readonly string[],
-  align: readonly ('left' | 'right')[],
-  rows: readonly (readonly string[])[],
-): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(header), line(align.map((a) => (a === 'right' ? '---:' : '---'))), ...rows.map(line)];
-}
-
-/** Text in a table cell or paragraph: no markup, no HTML, no line breaks, no mentions. */
-function text(value: string): string {
-  return value
-    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
-    .replace(/[\\`*_{}[\]<>#|~!&]/g, (c) => `\\${c}`)
-    .replace(/@/g, '@\u2060');
-}
-
-/** A name as code; a fence longer than any run of back-ticks within. */
-function code(value: string): string {
-  const plain = value.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').replace(/\|/g, '\\|');
-  if (plain.trim() === '') {
-    return '–';
-  }
-  const longest = Math.max(0, ...[...plain.matchAll(/`+/g)].map((m) => m[0].length));
-  const fence = '`'.repeat(longest + 1);
-  return longest > 0 ? `${fence} ${plain} ${fence}` : `${fence}${plain}${fence}`;
 }

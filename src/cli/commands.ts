@@ -1,0 +1,105 @@
+import type { Command } from './command';
+import type { OptionSpec } from './parseArguments';
+
+const json: OptionSpec = { name: '--json', about: 'Print the result as JSON, described by a schema in schemas/.' };
+const quiet: OptionSpec = { name: '--quiet', short: '-q', about: 'Print nothing but the result and errors.' };
+const help: OptionSpec = { name: '--help', short: '-h', about: 'Print this.' };
+const shared = [json, quiet, help];
+
+const model = { name: 'MODEL', what: 'an ONNX model' };
+const recipe = { name: 'RECIPE', what: 'a recipe' };
+
+export const commands: readonly Command[] = [
+  {
+    name: 'inspect',
+    about: 'Show inputs, outputs and layers of a model.',
+    details:
+      'Layers with parameters, MACs, share of zeros, and the N:M patterns their weights comply with. Weights are read only\n' +
+      'where they take less than 64 MB, unless you ask; the structure of a model of any size is read in a moment.',
+    arguments: [model],
+    options: [
+      { name: '--weights', about: 'Read the weights, however large.' },
+      { name: '--no-weights', about: 'Do not read the weights.' },
+      { name: '--infer', about: 'Let ONNX Runtime infer the shapes that the file does not state.' },
+      { name: '--print', about: 'Print the whole model as text, weights summarised.' },
+      ...shared,
+    ],
+    load: async () => (await import('./inspectCommand')).inspectCommand,
+  },
+  {
+    name: 'init',
+    about: 'Write a first recipe beside a model.',
+    details: 'The recipe names the data, the widths and a budget; edit it, then `lathe run` it.',
+    arguments: [model],
+    options: [
+      { name: '--data', value: 'F', about: 'Data for calibration and evaluation: .npz, .npy, a folder, an IDX file.' },
+      { name: '--evaluation', value: 'F', about: 'Other data for evaluation.' },
+      { name: '--out', value: 'F', about: 'Where to write it, instead of MODEL.lathe.json.' },
+      ...shared,
+    ],
+    load: async () => (await import('./initCommand')).initCommand,
+  },
+  {
+    name: 'analyze',
+    about: 'Measure what every layer loses at every width.',
+    details: 'Measurements are kept in .lathe/ beside the recipe; a run that was stopped goes on where it was.',
+    arguments: [recipe],
+    options: shared,
+    load: async () => (await import('./analyzeCommand')).analyzeCommand,
+  },
+  {
+    name: 'allocate',
+    about: 'Give every layer its width within a budget, and write the lock.',
+    details: 'Measures first what is not measured yet. A budget given here replaces that of the recipe.',
+    arguments: [recipe],
+    options: [
+      { name: '--size', value: 'R', about: 'Nominal size as a fraction of the float32 size: 0.13.' },
+      { name: '--bops', value: 'R', about: 'Bit-operations as a fraction of those with all layers at 8 and 8 bits.' },
+      { name: '--loss', value: 'X', about: 'Make the model as small as a predicted loss of X allows.' },
+      ...shared,
+    ],
+    load: async () => (await import('./allocateCommand')).allocateCommand,
+  },
+  {
+    name: 'run',
+    about: 'Analyze, allocate, quantize, verify, export and report.',
+    details: 'The main job. It goes on where an earlier run stopped, and ends with exit code 3 outside a limit.',
+    arguments: [recipe],
+    options: shared,
+    load: async () => (await import('./runCommand')).runCommand,
+  },
+  {
+    name: 'evaluate',
+    about: "Measure any model on a recipe's evaluation data.",
+    details: '',
+    arguments: [model],
+    options: [
+      { name: '--recipe', value: 'RECIPE', about: 'The recipe that names data, preprocessing and metric.' },
+      ...shared,
+    ],
+    load: async () => (await import('./evaluateCommand')).evaluateCommand,
+  },
+  {
+    name: 'diff',
+    about: 'Compare two recipes, locks, reports or models, layer by layer.',
+    details: '',
+    arguments: [
+      { name: 'A', what: 'two files' },
+      { name: 'B', what: 'two files' },
+    ],
+    options: [
+      { name: '--format', value: 'text|markdown|json', about: 'Form of the result; text by default.' },
+      ...shared,
+    ],
+    load: async () => (await import('./diffCommand')).diffCommand,
+  },
+  {
+    name: 'check',
+    about: 'Say whether lock and report still follow from the recipe.',
+    details:
+      'Made for CI: exit code 0 when all is current, 1 when something is stale or missing, 3 when a limit is broken.',
+    arguments: [recipe],
+    options: shared,
+    load: async () => (await import('./checkCommand')).checkCommand,
+  },
+];

@@ -1,0 +1,135 @@
+import { resolve } from 'node:path';
+import type { RunResult } from '../job/jobTypes';
+import {
+  formatBits,
+  formatBytes,
+  formatDecibel,
+  formatLoss,
+  formatMetric,
+  formatPercent,
+  formatSeconds,
+  groupDigits,
+  metricName,
+} from '../job/report/formatNumbers';
+import type { CommandRun } from './command';
+import { ExitCode } from './exitCodes';
+import { jobHooks } from './jobHooks';
+import { showPath } from './showPath';
+import { formatTable } from './table';
+import { printable, type Style } from './terminal';
+
+export const runCommand: CommandRun = async (context) => {
+  const { terminal, folder, arguments: args } = context;
+  const [{ runJob }, { readReport }] = await Promise.all([import('../job/jobs'), import('../job/report/reportFile')]);
+  const result = await runJob(resolve(folder, args.values[0]!), jobHooks(context));
+  terminal.status('');
+  terminal.out(
+    args.has('--json')
+      ? `${JSON.stringify(readReport(result.outputs.reportJson), null, 2)}\n`
+      : runText(result, terminal.outStyle, terminal.columns, folder),
+  );
+  for (const message of result.limitMessages) {
+    terminal.err(printable(message));
+  }
+  return result.withinLimits ? ExitCode.done : ExitCode.outsideLimits;
+};
+
+function runText(result: RunResult, style: Style, width: number, folder: string): string {
+  const { outputs, allocate, resumedSteps } = result;
+  const layers = formatTable(
+    [
+      { title: 'Layer', max: 32 },
+      { title: 'Parameters', align: 'right' },
+      { title: 'W', align: 'right' },
+      { title: 'A', align: 'right' },
+      { title: 'Stored as' },
+      { title: 'Size', align: 'right' },
+      { title: 'Loss', align: 'right' },
+      { title: 'Output', align: 'right' },
+      { title: 'Why', cut: 'end' },
+    ],
+    result.layers.map((layer) => [
+      layer.shortName,
+      groupDigits(layer.parameters),
+      formatBits(layer.weightBits),
+      formatBits(layer.activationBits),
+      layer.container,
+      formatBytes(layer.sizeBits / 8),
+      formatLoss(layer.predictedLoss),
+      layer.outputSqnr === undefined ? '–' : formatDecibel(layer.outputSqnr),
+      layer.reason ?? layer.notes[0] ?? '',
+    ]),
+    { width, paint: style.dim },
+  );
+  const { solution } = allocate;
+  const facts = [
+    `${solution.engine}, ${solution.proven ? 'proved optimal' : 'not proved optimal'}`,
+    result.analyze.engine,
+    formatSeconds(result.seconds),
+    ...(resumedSteps > 0 ? [`${resumedSteps} steps from an earlier run`] : []),
+  ];
+  const paths = [outputs.model, outputs.lock, outputs.reportJson, outputs.reportMarkdown, outputs.reportHtml];
+  const written = paths.map((path) => `  ${showPath(path, folder)}\n`).join('');
+  return `${layers}\n${summary(result, style, width)}\n${facts.join(' · ')}\n\nWritten:\n${written}`;
+}
+
+/** Size, accuracy, loss and time, before and after. */
+function summary(result: RunResult, style: Style, width: number): string {
+  const { size, accuracy, allocate, measuredLoss, latency } = result;
+  const float = allocate.floatBits / 8;
+  const rows = [
+    ['Weights, nominal', formatBytes(float), formatBytes(size.nominalBits / 8), formatPercent(size.nominal)],
+    ['Weights, packed', formatBytes(float), formatBytes(size.packedBytes), formatPercent(size.packedBytes / float)],
+  ];
+  if (size.fileBytes !== undefined) {
+    rows.push([
+      'File',
+      formatBytes(size.floatFileBytes),
+      formatBytes(size.fileBytes),
+      formatPercent(size.fileBytes / size.floatFileBytes),
+    ]);
+  }
+  if (accuracy !== undefined) {
+    const name = metricName(accuracy.metric);
+    const value = (v: number | undefined): string => (v === undefined ? '–' : formatMetric(accuracy.metric, v));
+    const before = accuracy.metric === 'mse' ? '–' : value(accuracy.float);
+    const change = (v: number | undefined): string =>
+      v === undefined || accuracy.metric === 'mse' ? '' : `${signedPoints(v - accuracy.float)} points`;
+    rows.push(
+      [`${name}, simulated`, before, value(accuracy.simulated), change(accuracy.simulated)],
+      [`${name}, as deployed`, before, value(accuracy.deployed), change(accuracy.deployed)],
+    );
+  }
+  rows.push([
+    `Loss, ${allocate.lossUnit}`,
+    '–',
+    formatLoss(measuredLoss),
+    `predicted ${formatLoss(allocate.solution.loss)}`,
+  ]);
+  if (latency !== undefined) {
+    const { floatMs, compressedMs } = latency;
+    rows.push([
+      'One sample',
+      `${floatMs.toFixed(2)} ms`,
+      `${compressedMs.toFixed(2)} ms`,
+      compressedMs <= floatMs
+        ? `${(floatMs / compressedMs).toFixed(1)} × faster`
+        : `${(compressedMs / floatMs).toFixed(1)} × slower`,
+    ]);
+  }
+  return formatTable(
+    [
+      { title: accuracy === undefined ? 'Whole network' : `Whole network (${accuracy.samples} samples)` },
+      { title: 'Before', align: 'right' },
+      { title: 'After', align: 'right' },
+      { title: '' },
+    ],
+    rows,
+    { width, paint: style.dim },
+  );
+}
+
+function signedPoints(difference: number): string {
+  const text = (100 * difference).toFixed(2);
+  return Number(text) === 0 ? '0.00' : difference < 0 ? text.replace('-', '−') : `+${text}`;
+}

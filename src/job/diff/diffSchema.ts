@@ -1,0 +1,38 @@
+import { Type } from 'typebox';
+
+const closed = { additionalProperties: false } as const;
+const field = Type.Object(
+  {
+    field: Type.String(),
+    before: Type.Optional(Type.String({ description: 'Left out where the field was not there.' })),
+    after: Type.Optional(Type.String()),
+  },
+  closed,
+);
+
+/** `lathe diff --format json`. */
+export const diffSchema = Type.Object(
+  {
+    kind: Type.Enum(['recipe', 'lock', 'report', 'model']),
+    before: Type.String(),
+    after: Type.String(),
+    figures: Type.Array(
+      Type.Object({ label: Type.String(), before: Type.String(), after: Type.String(), change: Type.String() }, closed),
+    ),
+    fields: Type.Array(field),
+    layers: Type.Array(
+      Type.Object(
+        { name: Type.String(), status: Type.Enum(['changed', 'added', 'removed']), fields: Type.Array(field) },
+        closed,
+      ),
+    ),
+    unchangedLayers: Type.Integer(),
+  },
+  {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    $id: 'lathe.diff.schema.json',
+    title: 'lathe diff --format json',
+    description: 'What differs between two files, layer by layer.',
+    ...closed,
+  },
+);
