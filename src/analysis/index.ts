@@ -13,7 +13,7 @@ export { isPlain, storedAxis, traceConstant, type ChainStep, type ConstantChain 
 export { evaluateChain, storedOrder } from './evaluateChain';
 export { mergeTypes, type ShapeTable } from './shapeTable';
 export { declaredShapes } from './declaredShapes';
-export { inferShapes, type InferShapesOptions } from './inferShapes';
+export { inferShapes, sampleShapes, type InferShapesOptions } from './inferShapes';
 export { layerMacs, totalMacs } from './macs';
 export { NM_PATTERNS, nmEligibility, reductionLength, type NmPattern } from './nmPatterns';
 export { measureWeight, type NmCompliance, type WeightStatistics } from './weightStatistics';

@@ -26,6 +26,9 @@ const UNLISTABLE: ReadonlySet<DataType> = new Set([
   DataType.COMPLEX128,
 ]);
 
+/** Outputs of one run of {@link sampleShapes}. */
+const FETCHED_AT_ONCE = 32;
+
 /**
  * Types and shapes of all values of the main graph by ONNX Runtime's own inference: every value is listed as an output by
  * name alone and the session is asked what it made of them. Where that leaves sizes open, the model runs once on one
@@ -39,29 +42,7 @@ export async function inferShapes(
 ): Promise<ShapeTable> {
   const declared = declaredShapes(model);
   const table = new Map(declared);
-  const listed = model.clone();
-  const { graph } = listed;
-  const present = new Set(graph.outputs.map((output) => output.name));
-  const nodeNames = new Set<string>();
-  for (const node of graph.nodes) {
-    // ONNX Runtime refuses two nodes of one name; names mean nothing here.
-    if (node.name !== '' && nodeNames.has(node.name)) {
-      node.name = '';
-    }
-    nodeNames.add(node.name);
-    for (const output of node.outputs) {
-      const type = output && (declared.get(output.name)?.elementType ?? DataType.UNDEFINED);
-      if (output !== undefined && !present.has(output.name) && !UNLISTABLE.has(type ?? DataType.UNDEFINED)) {
-        present.add(output.name);
-        graph.addOutput(output);
-      }
-    }
-  }
-  const inline = model.externalFiles.length === 0;
-  const runner = await factory.create(serializeModel(listed, { inlineExternalData: inline }), {
-    mode: 'plain',
-    ...(inline || model.baseDirectory === undefined ? {} : { baseDirectory: model.baseDirectory }),
-  });
+  const runner = await createListing(model, factory, declared);
   try {
     for (const value of runner.outputs) {
       const merged = mergeTypes(runtimeType(value), table.get(value.name));
@@ -82,14 +63,40 @@ export async function inferShapes(
   return table;
 }
 
+/** Loads a copy of the model that lists every value it can as an output. */
+async function createListing(model: Model, factory: RunnerFactory, declared: ShapeTable): Promise<InferenceRunner> {
+  const listed = model.clone();
+  const { graph } = listed;
+  const present = new Set(graph.outputs.map((output) => output.name));
+  const nodeNames = new Set<string>();
+  for (const node of graph.nodes) {
+    // ONNX Runtime refuses two nodes of one name; names mean nothing here.
+    if (node.name !== '' && nodeNames.has(node.name)) {
+      node.name = '';
+    }
+    nodeNames.add(node.name);
+    for (const output of node.outputs) {
+      const type = output && (declared.get(output.name)?.elementType ?? DataType.UNDEFINED);
+      if (output !== undefined && !present.has(output.name) && !UNLISTABLE.has(type ?? DataType.UNDEFINED)) {
+        present.add(output.name);
+        graph.addOutput(output);
+      }
+    }
+  }
+  const inline = model.externalFiles.length === 0;
+  return factory.create(serializeModel(listed, { inlineExternalData: inline }), {
+    mode: 'plain',
+    ...(inline || model.baseDirectory === undefined ? {} : { baseDirectory: model.baseDirectory }),
+  });
+}
+
+/** ONNX Runtime lists a value of unknown rank with no sizes, just as a scalar: neither is taken for known. */
 function runtimeType(value: RunnerValue): TensorType | undefined {
-  return value.type === undefined
-    ? undefined
-    : {
-        kind: 'tensor',
-        elementType: value.type,
-        shape: value.shape?.map((d) => (d === '' || d === -1 ? undefined : d)),
-      };
+  if (value.type === undefined) {
+    return undefined;
+  }
+  const shape = value.shape?.map((d) => (d === '' || d === -1 ? undefined : d));
+  return { kind: 'tensor', elementType: value.type, shape: shape?.length === 0 ? undefined : shape };
 }
 
 /**
@@ -127,6 +134,43 @@ async function settleByRunning(
     });
     table.set(name, { kind: 'tensor', elementType: known?.elementType ?? result.type, shape });
   }
+}
+
+/**
+ * The sizes that all values of the main graph have for one sample, by running it: what MACs are counted on when a model
+ * leaves more than its batch open (images or texts of any size). Types that cannot be fetched keep their declaration.
+ * Throws `runtime/load`, `runtime/run`, `analysis/feeds`.
+ */
+export async function sampleShapes(
+  model: Model,
+  factory: RunnerFactory,
+  feeds: ReadonlyMap<string, TensorData>,
+): Promise<ShapeTable> {
+  const declared = declaredShapes(model);
+  const table = new Map(declared);
+  const runner = await createListing(model, factory, declared);
+  try {
+    const absent = runner.inputs.filter((input) => !feeds.has(input.name)).map((input) => input.name);
+    if (absent.length > 0) {
+      throw missingFeeds(absent);
+    }
+    for (const [name, { type, dims }] of feeds) {
+      table.set(name, { kind: 'tensor', elementType: type, shape: dims });
+    }
+    const names = runner.outputs
+      .filter((value) => value.type !== undefined && !UNLISTABLE.has(value.type))
+      .map((value) => value.name);
+    // In portions: all activations of a large network at once may not fit.
+    for (let i = 0; i < names.length; i += FETCHED_AT_ONCE) {
+      const results = await runner.run(feeds, names.slice(i, i + FETCHED_AT_ONCE));
+      for (const [name, { type, dims }] of results) {
+        table.set(name, { kind: 'tensor', elementType: type, shape: dims });
+      }
+    }
+  } finally {
+    await runner.release();
+  }
+  return table;
 }
 
 /** Zeros for each input, batch 1; undefined when another size is open, since any number would be a guess. */

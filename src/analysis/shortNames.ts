@@ -7,7 +7,7 @@ export interface NameSource {
   readonly opType: string;
 }
 
-const WEIGHT_SUFFIX = /[._/](weight|weights|kernel|W|w|embedding|embeddings)(:0)?$/;
+const WEIGHT_SUFFIX = /[._/](weight|weights|kernel|W|w|w_0|embedding|embeddings)(:0)?$/;
 /** Names exporters make up: "onnx::Conv_203", "/qkv/Transpose_output_0", "123", "const_fold_opt__57", "val_12". */
 const MADE_UP = /^(onnx::.*|\d+|.*_output_\d+|const_fold_opt.*|val_\d+|.*[Tt]ranspose(_\d+)?(:0)?|.*ReadVariableOp.*)$/;
 

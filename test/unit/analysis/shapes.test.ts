@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { declaredShapes, findLayers, inferShapes, layerMacs, totalMacs, type ShapeTable } from '../../../src/analysis';
+import {
+  declaredShapes,
+  findLayers,
+  inferShapes,
+  layerMacs,
+  sampleShapes,
+  totalMacs,
+  type ShapeTable,
+} from '../../../src/analysis';
 import { buildModel, DataType, openModel, serializeModel, Tensor, type Model, type ModelSpec } from '../../../src/onnx';
 import { createOnnxRuntime } from '../../../src/runtime/onnxRuntime';
 import { floatsOf, input, int64s, node } from './builders';
@@ -241,11 +249,53 @@ describe('inferShapes', () => {
     assert.deepEqual(shapeOf(table, 'd'), ['N', 6]);
   });
 
+  it('does not take an unknown rank for a scalar', async () => {
+    // The runtime gives up on a Reshape to a computed target and lists no sizes at all.
+    const model = buildModel({
+      opset: 17,
+      inputs: [input('x', ['N', 'M']), input('target', ['K'], DataType.INT64)],
+      outputs: ['y'],
+      nodes: [node('Reshape', ['x', 'target'], ['y'])],
+    });
+    assert.equal((await inferShapes(model, runtime)).get('y')?.shape, undefined);
+    const feeds = new Map([
+      ['x', { type: DataType.FLOAT, dims: [2, 6], data: new Float32Array(12) }],
+      ['target', { type: DataType.INT64, dims: [3], data: BigInt64Array.of(1n, 3n, 4n) }],
+    ]);
+    assert.deepEqual(shapeOf(await inferShapes(model, runtime, { feeds }), 'y'), [1, 3, 4]);
+  });
+
   it('leaves the model as it is', async () => {
     const model = openModel('test/fixtures/models/resnet20.onnx');
     const before = serializeModel(model);
     await inferShapes(model, runtime);
     assert.deepEqual(serializeModel(model), before);
+  });
+});
+
+describe('sampleShapes', () => {
+  it('gives the sizes of one sample, so that MACs are known where only the rank is', async () => {
+    const model = buildModel({
+      opset: 17,
+      inputs: [input('x', ['N', 3, 'height', 'width'])],
+      outputs: ['y'],
+      initializers: [floatsOf('w', [8, 3, 3, 3])],
+      nodes: [node('Conv', ['x', 'w'], ['h'], { strides: [2, 2] }), node('Relu', ['h'], ['y'])],
+    });
+    const layers = findLayers(model);
+    assert.equal(totalMacs(layers, await inferShapes(model, runtime)), undefined);
+    const feeds = new Map([['x', { type: DataType.FLOAT, dims: [1, 3, 9, 11], data: new Float32Array(297) }]]);
+    const table = await sampleShapes(model, runtime, feeds);
+    assert.deepEqual(
+      [shapeOf(table, 'x'), shapeOf(table, 'h'), shapeOf(table, 'y')],
+      [
+        [1, 3, 9, 11],
+        [1, 8, 4, 5],
+        [1, 8, 4, 5],
+      ],
+    );
+    assert.equal(totalMacs(layers, table), 4 * 5 * 8 * 27);
+    await assert.rejects(sampleShapes(model, runtime, new Map()), { code: 'analysis/feeds' });
   });
 });
 

@@ -12,8 +12,9 @@ describe('shortNames', () => {
         ['layers.0.conv1.weight', '/layers/layers.0/conv1/Conv', 'Conv'],
         ['model/dense/kernel:0', 'model/dense/MatMul', 'MatMul'],
         ['bert.embeddings.word_embeddings.weight', '/Gather', 'Gather'],
+        ['conv2d_5.w_0', 'p2o.Conv.5', 'Conv'],
       ),
-      ['layers.0.conv1', 'model.dense', 'bert.embeddings.word_embeddings'],
+      ['layers.0.conv1', 'model.dense', 'bert.embeddings.word_embeddings', 'conv2d_5'],
     );
   });
 
