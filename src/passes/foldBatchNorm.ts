@@ -103,10 +103,14 @@ function foldGroup(group: Plan[], applied: AppliedRewrite[], folded: FoldedBatch
       group.some(({ target }) => target.layer === use.node && target.weightInput === use.index),
     );
     if (!same || !covered || uses.length !== group.length) {
-      const other = uses.find((use) => use.node !== first.target.layer)?.node;
-      return refuseAll(
-        `the weight "${weight.source.name}" is shared with ${other?.opType ?? 'itself'} "${other?.key ?? ''}", which does not end in the same norm`,
-      );
+      return group.map(({ norm, target }) => {
+        const other = uses.find((use) => use.node !== target.layer)?.node ?? target.layer;
+        return refuse(
+          `the weight "${weight.source.name}" is shared with ${other.opType} "${other.key}", which does not end in the same norm`,
+          norm.node,
+          target.layer,
+        );
+      });
     }
   }
   const folding = foldedWeight(first.norm, first.target);
