@@ -23,7 +23,7 @@ export async function explainInfeasible(
   for (const row of rows) {
     const other = rows.find((r) => r !== row);
     const smallest = await smallestAmount(units, row.name, other, signal);
-    if (isMet(row, smallest)) {
+    if (smallest <= row.budget) {
       continue;
     }
     const pins: PinRelief[] = [];
@@ -55,10 +55,6 @@ export async function explainInfeasible(
     sizeBits: sum(units, (unit) => least(unit.choices, 'size')),
     bitOperations: sum(units, (unit) => least(unit.choices, 'bitOperations')),
   });
-}
-
-function isMet(row: BudgetRow, amount: number): boolean {
-  return amount <= row.budget + (row.name === 'loss' ? 1e-11 * Math.abs(row.budget) : 0);
 }
 
 /** Least total of one quantity, under the budget of another where that can be met at all. */

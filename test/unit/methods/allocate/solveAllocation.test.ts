@@ -75,7 +75,7 @@ describe('solveAllocation', () => {
   });
 
   it('starts with HiGHS when many layers are open', async () => {
-    const units = randomUnits(5, { layers: 160, widths: [8, 7, 6, 5, 4, 3], activations: [8] });
+    const units = randomUnits(5, { layers: 100, widths: [8, 7, 6, 5, 4, 3], activations: [8] });
     const full = units.reduce((sum, unit) => sum + unit.choices[0]!.sizeBits, 0);
     const maxSizeBits = Math.floor(0.6 * full);
     const solution = await solveAllocation({ units, objective: { minimize: 'loss', maxSizeBits } });
