@@ -19,14 +19,24 @@ export interface ByteSource {
   whileOpen<T>(work: () => T): T;
 }
 
+/**
+ * The same bytes, not as a Buffer: its `slice` gives a view where that of other arrays gives a copy, and what leaves this
+ * layer should behave in one way.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
+}
+
 export class MemorySource implements ByteSource {
   readonly byteLength: number;
+  readonly memory: Uint8Array;
 
   constructor(
-    readonly memory: Uint8Array,
+    bytes: Uint8Array,
     readonly label = 'model',
   ) {
-    this.byteLength = memory.length;
+    this.memory = plainBytes(bytes);
+    this.byteLength = bytes.length;
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -90,7 +100,7 @@ export class FileSource implements ByteSource {
   }
 
   read(offset: number, length: number): Uint8Array {
-    const target = Buffer.allocUnsafeSlow(length);
+    const target = plainBytes(Buffer.allocUnsafeSlow(length));
     this.readInto(target, offset);
     return target;
   }

@@ -5,6 +5,7 @@ export class ModelScope {
   private readonly names = new Set<string>();
   private readonly keys = new Set<string>();
   private readonly nodeNameCounts = new Map<string, number>();
+  private readonly nextKeyNumber = new Map<string, number>();
   private readonly nextSuffix = new Map<string, number>();
 
   constructor(public irVersion: number) {}
@@ -47,8 +48,13 @@ export class ModelScope {
     const isNameUnique = node.name !== '' && (this.nodeNameCounts.get(node.name) ?? 0) <= 1;
     const base = isNameUnique ? node.name : (node.outputs.find((name) => name !== '') ?? node.opType);
     let key = base;
-    for (let i = 2; this.keys.has(key); i++) {
-      key = `${base}#${i}`;
+    let number = this.nextKeyNumber.get(base) ?? 2;
+    while (this.keys.has(key)) {
+      key = `${base}#${number++}`;
+    }
+    if (key !== base) {
+      // Remembered, so that a hundred thousand nodes of one name do not count up from 2 each.
+      this.nextKeyNumber.set(base, number);
     }
     this.keys.add(key);
     return key;

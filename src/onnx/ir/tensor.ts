@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../base/errors';
 import { dataLength, dataTypeNotSupported, outOfRange } from '../errors';
+import { plainBytes } from '../io/byteSource';
 import { TensorField } from '../wire/fields';
 import type { MessageRange } from '../wire/messageRange';
 import { decodeText } from '../wire/text';
@@ -46,7 +47,7 @@ export class Tensor {
 
   /** From packed little-endian bytes, which are kept, not copied. */
   static fromBytes(name: string, dataType: DataType, dims: readonly number[], bytes: Uint8Array): Tensor {
-    const tensor = new Tensor(name, dataType, [...dims], { kind: 'memory', bytes });
+    const tensor = new Tensor(name, dataType, [...dims], { kind: 'memory', bytes: plainBytes(bytes) });
     invariant(
       elementBits(dataType) !== undefined && tensor.byteLength === bytes.length,
       `tensor "${name}" of ${tensor.elementCount} ${dataTypeName(dataType)} got ${bytes.length} bytes`,

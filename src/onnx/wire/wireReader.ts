@@ -8,10 +8,10 @@ export const WireType = { VARINT: 0, FIXED64: 1, BYTES: 2, GROUP_START: 3, GROUP
 /** As deep as protobuf's own parsers go by default. */
 const MAX_DEPTH = 100;
 /**
- * Messages, strings and tensors one model may hold. An empty node takes two bytes of file and some hundred bytes here, so
- * without a bound a file of nonsense would eat all memory. The largest models we know stay below 1 % of it.
+ * Messages and names one model may hold. An empty node takes two bytes of file and some 800 here, so without a bound a
+ * small file of nonsense would eat all memory. A graph of 100,000 nodes has about half as many.
  */
-const MAX_ENTITIES = 8_000_000;
+const MAX_ENTITIES = 2_000_000;
 const MAX_NAME_BYTES = 1 << 20;
 const MAX_TEXT_BYTES = 1 << 28;
 /** A window starts small after a jump, where little may be wanted, and doubles while reading goes on. */
