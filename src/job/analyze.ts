@@ -218,7 +218,7 @@ async function measureBaseline(
     return undefined;
   }
   if (metric === 'mse') {
-    return await tracker.stage('baseline', 1, () => Promise.resolve({ metric, value: 0, samples: evaluation.samples }));
+    return await tracker.stage('baseline', 1, () => ({ metric, value: 0, samples: evaluation.samples }));
   }
   return await tracker.stage('baseline', 1, async (steps) => {
     const key = cacheKey({ ...measurementScope(job), what: 'metric', data: evaluation.hash, metric });

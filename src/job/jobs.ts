@@ -93,9 +93,9 @@ export async function runJob(
 async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTracker): Promise<RunResult> {
   const { result: allocation, lockPath } = await allocate(job, analysis, tracker);
   const quantized = await tracker.stage('quantize', allocation.layers.length, (steps) =>
-    Promise.resolve(quantizeModel(job, analysis, allocation, steps)),
+    quantizeModel(job, analysis, allocation, steps),
   );
-  const written = await tracker.stage('export', 1, () => Promise.resolve(exportQuantized(job, quantized, allocation)));
+  const written = await tracker.stage('export', 1, () => exportQuantized(job, quantized, allocation));
   const verification = await verifyExport(job, analysis, written.model, tracker);
   const { accuracyDrop } = job.recipe.limits;
   const messages =
@@ -137,7 +137,6 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
         ...(result.latency === undefined ? {} : { latency: result.latency }),
       }),
     );
-    return Promise.resolve();
   });
   return result;
 }

@@ -39,8 +39,9 @@ export function edgeLayers(layers: readonly Layer[]): ReadonlySet<string> {
 export function layerWidths(recipe: Recipe, layer: Layer, edges: ReadonlySet<string>, pin?: WidthPin): LayerWidths {
   const override = overrideFor(recipe, layer);
   const { quantization } = recipe;
-  const isEdge = quantization.firstAndLast !== undefined && edges.has(layer.name);
-  const edgeBits = isEdge && quantization.firstAndLast !== undefined ? [quantization.firstAndLast] : [];
+  const { firstAndLast } = quantization;
+  const isEdge = firstAndLast !== undefined && edges.has(layer.name);
+  const edgeBits = isEdge ? [firstAndLast] : [];
   const weights = sideOf(override?.weights, pin?.weightBits);
   const activations = sideOf(override?.activations, pin?.activationBits);
   const weightBits = ascending([...quantization.weights.bits, ...edgeBits, ...weights.named]);
@@ -57,7 +58,7 @@ export function layerWidths(recipe: Recipe, layer: Layer, edges: ReadonlySet<str
     allowedActivations: layer.quantizeActivations.possible ? activations.allowed : undefined,
     excluded,
     isEdge: isEdge && weights.pinned === undefined,
-    reason: reasonFor(layer, override, pin, isEdge, quantization.firstAndLast),
+    reason: reasonFor(layer, override, pin, isEdge, firstAndLast),
   };
 }
 

@@ -42,7 +42,7 @@ export function cacheDirectory(recipePath: string): string {
  * model; `runtime/load` for one that ONNX Runtime refuses.
  */
 export async function prepareJob(recipePath: string, tracker: StageTracker): Promise<PreparedJob> {
-  const opened = await tracker.stage('open', 2, async (steps) => {
+  const opened = await tracker.stage('open', 2, (steps) => {
     const { recipe, text, positions } = loadRecipeText(recipePath);
     const original = openModel(recipe.modelPath);
     steps.advance(recipe.model);

@@ -66,7 +66,7 @@ export class StageTracker {
   }
 
   /** Runs one stage; its status follows how the work ends. */
-  async stage<T>(name: StageName, total: number, work: (step: StageSteps) => Promise<T>): Promise<T> {
+  async stage<T>(name: StageName, total: number, work: (step: StageSteps) => T | Promise<T>): Promise<T> {
     const stage = this.stages.find((candidate) => candidate.name === name);
     if (stage === undefined) {
       throw new Error(`Internal error: stage ${name} was not announced`);

@@ -1,4 +1,4 @@
-import { describeLayer, findLayers, measureWeight, type Layer } from '../../analysis';
+import { describeLayer, findLayers, measureWeight, traceConstant, type Layer } from '../../analysis';
 import { LatheError } from '../../base/errors';
 import { dataTypeName, ONNX_DOMAIN, type Model, type Value } from '../../onnx';
 import { formatBytes, formatPercent, groupDigits } from '../report/formatNumbers';
@@ -75,12 +75,18 @@ function layerMap(layers: readonly Layer[]): Map<string, LayerFields> {
           ['type', dataTypeName(tensor.dataType)],
           ['stored', formatBytes(tensor.byteLength)],
           ['zeros', zerosOf(layer)],
-          ['bias', layer.bias === undefined ? 'no' : dataTypeName(layer.bias.tensor.dataType)],
+          ['bias', biasOf(layer)],
           ['shares weight', layer.tie],
         ],
       ];
     }),
   );
+}
+
+/** Type of the stored bias, behind a DequantizeLinear too. */
+function biasOf(layer: Layer): string {
+  const tensor = layer.bias?.tensor ?? traceConstant(layer.node.inputs[2])?.tensor;
+  return tensor === undefined ? 'no' : dataTypeName(tensor.dataType);
 }
 
 function zerosOf(layer: Layer): string | undefined {

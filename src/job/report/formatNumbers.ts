@@ -72,6 +72,17 @@ export function formatSeconds(seconds: number): string {
   return whole < 7200 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${(whole / 3600).toFixed(1)} h`;
 }
 
+/** "3.83 ms". */
+export function formatMilliseconds(milliseconds: number): string {
+  return `${threeDigits(milliseconds)} ms`;
+}
+
+/** "1.6 × faster", "3.8 × slower". */
+export function formatSpeed(times: { readonly floatMs: number; readonly compressedMs: number }): string {
+  const ratio = times.floatMs / times.compressedMs;
+  return ratio >= 1 ? `${ratio.toFixed(1)} × faster` : `${(1 / ratio).toFixed(1)} × slower`;
+}
+
 /** "float" for 32 bits. */
 export function formatBits(bits: number): string {
   return bits >= 32 ? 'float' : String(bits);

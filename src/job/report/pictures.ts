@@ -1,5 +1,6 @@
 import { escapeHtml } from './escapeHtml';
 import { formatBits, formatLoss, formatPercent, groupDigits } from './formatNumbers';
+import { LabelPlacer, type LabelSpot } from './labelPlacer';
 import type { Report } from './reportSchema';
 
 /** SVG as text, coloured by classes that the page defines, so that it follows light and dark. */
@@ -7,9 +8,6 @@ import type { Report } from './reportSchema';
 const width = 840;
 const left = 56;
 const right = 12;
-
-/** Rough advance of a label's characters at 11 px: enough to keep labels apart. */
-const charWidth = 6.2;
 
 /** Layers as bars: width = parameters, height = bits, so that the area is the size. */
 export function bitSkyline(report: Report): string {
@@ -28,8 +26,8 @@ export function bitSkyline(report: Report): string {
     parts.push(`<line class="grid" x1="${left}" x2="${width - right}" y1="${round(y)}" y2="${round(y)}"/>`);
     parts.push(`<text class="axis" x="${left - 8}" y="${round(y + 4)}" text-anchor="end">${bits} bit</text>`);
   }
+  const bars: { readonly name: string; readonly centre: number; readonly width: number }[] = [];
   let x = left;
-  let labelEnd = left;
   for (const layer of layers) {
     const w = (layer.parameters / total) * plot;
     const h = layer.weightBits * scale;
@@ -47,17 +45,16 @@ export function bitSkyline(report: Report): string {
       parts.push(`<circle class="pin" cx="${round(x + w / 2)}" cy="${round(y - 5)}" r="2.5"/>`);
     }
     parts.push('</g>');
-    // Names where they fit under their bar; wide layers matter most, so narrow ones go without.
-    const name = shorten(layer.shortName, 18);
-    const half = (name.length * charWidth) / 2;
-    const centre = Math.min(Math.max(x + w / 2, left + half), width - right - half);
-    if (w >= 40 && centre - half >= labelEnd) {
-      parts.push(
-        `<text class="axis" x="${round(centre)}" y="${bottom + 15}" text-anchor="middle">${escapeHtml(name)}</text>`,
-      );
-      labelEnd = centre + half + 8;
-    }
+    bars.push({ name: shorten(layer.shortName, 18), centre: x + w / 2, width: w });
     x += w;
+  }
+  // Names under their bars where there is room: the widest bars matter most.
+  const labels = new LabelPlacer({ left, right: width, top: bottom, bottom: bottom + 24 });
+  for (const { name, centre, width: w } of [...bars].sort((a, b) => b.width - a.width)) {
+    const spot = w < 12 ? undefined : labels.place(`${name}  `, [{ x: centre, y: bottom + 15, anchor: 'middle' }]);
+    if (spot !== undefined) {
+      parts.push(label('axis', spot, name));
+    }
   }
   parts.push(`<line class="base" x1="${left}" x2="${width - right}" y1="${bottom}" y2="${bottom}"/>`);
   return svg(bottom + 24, 'Bit width of each layer; width is parameters, height is bits', parts);
@@ -70,7 +67,6 @@ export function frontierPicture(report: Report): string {
     return '';
   }
   const { size, loss } = report;
-  const shownUniform = report.uniform.filter((u) => u.size <= 1);
   const sizes = [...points.map((p) => p.size), size.nominal];
   const [minSize, maxSize] = [Math.min(...sizes), Math.max(...sizes)];
   // The far left of a frontier may be huge; what matters is the part people choose from.
@@ -94,26 +90,21 @@ export function frontierPicture(report: Report): string {
       `<text class="axis" x="${left - 8}" y="${round(py(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`,
     );
   }
+  const labels = new LabelPlacer({ left, right: width, top: 0, bottom: bottom + 20 });
   for (const tick of ticks(maxSize, 8)) {
-    if (tick >= minSize) {
-      parts.push(
-        `<text class="axis" x="${round(px(tick))}" y="${bottom + 16}" text-anchor="middle">${formatPercent(tick, 0)}</text>`,
-      );
+    const text = formatPercent(tick, 0);
+    const spots: LabelSpot[] = [
+      { x: px(tick), y: bottom + 16, anchor: 'middle' },
+      { x: width - 2, y: bottom + 16, anchor: 'end' },
+    ];
+    const spot = tick < minSize ? undefined : labels.place(text, spots);
+    if (spot !== undefined) {
+      parts.push(label('axis', spot, text));
     }
   }
   const inView = points.filter((p) => p.loss <= highest);
   const path = inView.map((p, i) => `${i === 0 ? 'M' : 'L'}${round(px(p.size))} ${round(py(p.loss))}`).join('');
   parts.push(`<path class="line" d="${path}"/>`);
-  for (const { bits, size: s, loss: l } of shownUniform) {
-    if (l <= highest && s >= minSize && s <= maxSize) {
-      const [x, y] = [px(s), py(l)];
-      const end = x > width - 110;
-      parts.push(
-        `<rect class="mark" x="${round(x - 4)}" y="${round(y - 4)}" width="8" height="8"><title>${bits} bits everywhere: ${formatPercent(s)}, predicted loss ${formatLoss(l)}</title></rect>`,
-        `<text class="axis" x="${round(end ? x - 9 : x + 9)}" y="${round(y - 7)}" text-anchor="${end ? 'end' : 'start'}">${bits} bit uniform</text>`,
-      );
-    }
-  }
   const x = px(size.nominal);
   parts.push(`<line class="here" x1="${round(x)}" x2="${round(x)}" y1="${top}" y2="${bottom}"/>`);
   parts.push(`<circle class="predicted" cx="${round(x)}" cy="${round(py(loss.predicted))}" r="4"/>`);
@@ -122,15 +113,44 @@ export function frontierPicture(report: Report): string {
     parts.push(`<circle class="measured" cx="${round(x)}" cy="${round(py(loss.measured))}" r="4"/>`);
     note += ` · measured ${formatLoss(loss.measured)}`;
   }
-  const flip = x + note.length * charWidth + 10 > width - right;
-  parts.push(
-    `<text class="note" x="${round(flip ? x - 8 : x + 8)}" y="${top + 10}" text-anchor="${flip ? 'end' : 'start'}">${escapeHtml(note)}</text>`,
-  );
+  labels.block(x - 2, top, x + 2, bottom);
+  const noteSpot = labels.place(note, [
+    { x: x + 8, y: top + 10, anchor: 'start' },
+    { x: x - 8, y: top + 10, anchor: 'end' },
+  ]);
+  if (noteSpot !== undefined) {
+    parts.push(label('note', noteSpot, note));
+  }
+  const marks = report.uniform
+    .map(({ bits, size: s, loss: l }) => ({ bits, s, l, x: px(s), y: py(l) }))
+    .filter(({ s, l }) => l <= highest && s >= minSize && s <= maxSize);
+  for (const mark of marks) {
+    labels.block(mark.x - 5, mark.y - 5, mark.x + 5, mark.y + 5);
+    parts.push(
+      `<rect class="mark" x="${round(mark.x - 4)}" y="${round(mark.y - 4)}" width="8" height="8"><title>${mark.bits} bits everywhere: ${formatPercent(mark.s)}, predicted loss ${formatLoss(mark.l)}</title></rect>`,
+    );
+  }
+  for (const { bits, x: mx, y: my } of marks) {
+    const text = `${bits} bit uniform`;
+    const spot = labels.place(text, [
+      { x: mx + 8, y: my - 7, anchor: 'start' },
+      { x: mx - 8, y: my - 7, anchor: 'end' },
+      { x: mx + 8, y: my - 20, anchor: 'start' },
+      { x: mx - 8, y: my - 20, anchor: 'end' },
+    ]);
+    if (spot !== undefined) {
+      parts.push(label('axis', spot, text));
+    }
+  }
   return svg(bottom + 26, 'Loss against size: the frontier, uniform widths and the measured network', parts);
 }
 
-function svg(height: number, label: string, parts: readonly string[]): string {
-  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(label)}">${parts.join('')}</svg>`;
+function label(style: string, { x, y, anchor }: LabelSpot, text: string): string {
+  return `<text class="${style}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeHtml(text)}</text>`;
+}
+
+function svg(height: number, name: string, parts: readonly string[]): string {
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(name)}">${parts.join('')}</svg>`;
 }
 
 /** Class of the ramp: 2…8, or 32 for float. */

@@ -5,6 +5,7 @@ import {
   formatDecibel,
   formatLoss,
   formatMetric,
+  formatMilliseconds,
   formatSeconds,
   groupDigits,
   metricName,
@@ -18,7 +19,7 @@ import { reportStrip } from './reportStrip';
  * files; the policy in the head forbids scripts and loading besides.
  */
 export function renderHtml(report: Report): string {
-  const { loss, solver, limits, accuracy } = report;
+  const { loss, solver, limits, accuracy, latency } = report;
   const strip = reportStrip(report)
     .map(
       ({ label, value, note }) =>
@@ -36,6 +37,7 @@ export function renderHtml(report: Report): string {
       ? ''
       : `<h2>Bit widths</h2>${skyline}<p class="quiet">width = parameters, height = bits, so the area is the size. ○ pinned.</p>`,
     accuracy === undefined ? '' : accuracyTable(accuracy),
+    latency === undefined ? '' : latencyTable(latency),
     `<h2>Layers</h2>${layerTable(report.layers)}`,
     report.refused.length === 0
       ? ''
@@ -90,6 +92,10 @@ function accuracyTable({ metric, float, simulated, deployed, samples }: NonNulla
   return `<h2>${metricName(metric)}, ${samples} samples</h2><table class="narrow"><tbody>${rows
     .map(([name, v]) => `<tr><td>${name}</td><td class="n">${v}</td></tr>`)
     .join('')}</tbody></table>`;
+}
+
+function latencyTable({ floatMs, compressedMs, runs }: NonNullable<Report['latency']>): string {
+  return `<h2>One sample, median of ${runs} runs</h2><table class="narrow"><tbody><tr><td>float</td><td class="n">${formatMilliseconds(floatMs)}</td></tr><tr><td>quantised, as ONNX Runtime runs it</td><td class="n">${formatMilliseconds(compressedMs)}</td></tr></tbody></table>`;
 }
 
 function stageTable(stages: Report['stages']): string {

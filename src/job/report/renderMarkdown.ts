@@ -4,8 +4,10 @@ import {
   formatDecibel,
   formatLoss,
   formatMetric,
+  formatMilliseconds,
   formatPercent,
   formatSeconds,
+  formatSpeed,
   groupDigits,
   metricName,
 } from './formatNumbers';
@@ -14,7 +16,7 @@ import type { Report } from './reportSchema';
 
 /** The report as GitHub-flavoured Markdown. Names from model and recipe are escaped. */
 export function renderMarkdown(report: Report): string {
-  const { size, accuracy, loss, solver, limits } = report;
+  const { size, accuracy, loss, solver, limits, latency } = report;
   const lines: string[] = [`# ${text(report.model.file)}, compressed`, ''];
   lines.push(
     ...table(
@@ -40,6 +42,16 @@ export function renderMarkdown(report: Report): string {
           formatPercent(size.fileBytes / size.floatFileBytes),
         ],
         ...(accuracy === undefined ? [] : accuracyRows(accuracy)),
+        ...(latency === undefined
+          ? []
+          : [
+              [
+                `One sample (median of ${latency.runs} runs)`,
+                formatMilliseconds(latency.floatMs),
+                formatMilliseconds(latency.compressedMs),
+                formatSpeed(latency),
+              ],
+            ]),
       ],
     ),
     '',
