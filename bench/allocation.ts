@@ -6,6 +6,7 @@
  */
 import { seededRandom } from '../src/base/random';
 import { frontier, type AllocationProblem, type AllocationUnit, type EngineName } from '../src/methods/allocate';
+import type { EngineAnswer } from '../src/methods/allocate/engine';
 import { highsEngine } from '../src/methods/allocate/highs';
 import { javascriptLpSolverEngine } from '../src/methods/allocate/javascriptLpSolver';
 import { paretoEngine } from '../src/methods/allocate/pareto';
@@ -75,6 +76,15 @@ interface Row {
   readonly open: number;
 }
 
+interface Result {
+  readonly engine: EngineName;
+  readonly seconds: number;
+  readonly proven: boolean;
+  readonly value: number | undefined;
+  readonly lower: number;
+  readonly stopped: string | undefined;
+}
+
 async function measure(layers: number, seed: number, budgets: 1 | 2, kind: Row['problem']): Promise<Row[]> {
   const whole = wholeProblem(makeProblem(layers, seed, budgets))!;
   const reduced = await presolve(whole, { beam: true });
@@ -82,17 +92,20 @@ async function measure(layers: number, seed: number, budgets: 1 | 2, kind: Row['
   const incumbent = kind === 'whole' ? undefined : reduced.incumbent;
   const { bound: relaxed } = relax(knapsack);
   const open = knapsack.units.filter((unit) => unit.values.length > 1).length;
-  const results = [];
+  const results: Result[] = [];
   for (const engine of engines) {
-    const times: number[] = [];
-    let answer;
-    // Long runs are not repeated: their spread does not matter.
-    while (times.length < REPEATS && (times.length === 0 || times[0]! < 2)) {
+    const solve = async (): Promise<EngineAnswer & { seconds: number }> => {
       const begun = performance.now();
-      answer = await engine.solve(knapsack, { timeLimit: CAP_SECONDS, incumbent });
-      times.push((performance.now() - begun) / 1000);
+      const answer = await engine.solve(knapsack, { timeLimit: CAP_SECONDS, incumbent });
+      return { ...answer, seconds: (performance.now() - begun) / 1000 };
+    };
+    const first = await solve();
+    const times = [first.seconds];
+    // Long runs are not repeated: their spread does not matter.
+    while (times.length < REPEATS && first.seconds < 2) {
+      times.push((await solve()).seconds);
     }
-    const { picks, proven, bound, stopped } = answer!;
+    const { picks, proven, bound, stopped } = first;
     const value =
       picks === undefined ? undefined : knapsack.offset + knapsack.quantum * totalsOf(knapsack, picks).value;
     const lower = knapsack.offset + knapsack.quantum * Math.max(bound, relaxed);
