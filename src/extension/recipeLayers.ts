@@ -94,12 +94,7 @@ function keyAt(
 ): { readonly name: string; readonly range: vscode.Range } | undefined {
   const location = getLocation(document.getText(), document.offsetAt(position));
   const node = location.previousNode;
-  if (
-    !location.isAtPropertyKey ||
-    location.path.length !== 2 ||
-    location.path[0] !== 'layers' ||
-    node?.type !== 'string'
-  ) {
+  if (!location.isAtPropertyKey || location.path.length !== 2 || location.path[0] !== 'layers' || node === undefined) {
     return undefined;
   }
   const range = new vscode.Range(document.positionAt(node.offset), document.positionAt(node.offset + node.length));

@@ -30,7 +30,7 @@ export async function run(): Promise<void> {
 
 async function runMocha(folder: string, result: SuiteResult): Promise<void> {
   const { default: Mocha } = await import('mocha');
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, forbidOnly: true, reporter: 'min' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 90_000, forbidOnly: true, reporter: 'min' });
   for (const name of readdirSync(folder).sort()) {
     if (name.endsWith('.test.js')) {
       mocha.addFile(join(folder, name));

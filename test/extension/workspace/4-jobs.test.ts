@@ -141,7 +141,7 @@ describe('Jobs', function () {
     const last = await job.done;
     assert.equal(last.status, 'failed');
     assert.equal(last.error?.code, 'job/crashed');
-    assert.match(last.error?.message ?? '', /SIGKILL/);
+    assert.match(last.error.message, /SIGKILL/);
     assert.ok(!last.stages.some((stage) => stage.status === 'running'));
     const log = await eventually('the log', async () => {
       const text = await readText(job.logUri);
