@@ -154,8 +154,17 @@ function isSameFile(target: string, pieces: PieceList): boolean {
   if (piece?.kind !== 'range' || !(piece.source instanceof FileSource)) {
     return false;
   }
-  const stat = fs.statSync(target, { throwIfNoEntry: false });
+  const stat = statOf(target);
   return stat?.ino === piece.source.identity.inode && stat.dev === piece.source.identity.device;
+}
+
+/** undefined when there is nothing of that name. */
+function statOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    throw writeFailed(file, error);
+  }
 }
 
 function sourcesOf(outputs: readonly Output[]): FileSource[] {
@@ -178,7 +187,7 @@ function modelFiles(model: Model): FileSource[] {
 
 /** Compares what the names lead to, not the names: links of either kind must not get around it. */
 function refuseSource(target: string, sources: readonly FileSource[]): void {
-  const stat = fs.statSync(target, { throwIfNoEntry: false });
+  const stat = statOf(target);
   for (const { path: source, identity } of sources) {
     const isSame = stat !== undefined && stat.ino === identity.inode && stat.dev === identity.device;
     if (isSame || path.resolve(source) === target) {

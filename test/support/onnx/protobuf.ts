@@ -15,7 +15,8 @@ export function encodeModel(init: ModelInit): Uint8Array {
 }
 
 export function decodeModel(bytes: Uint8Array): ModelProto {
-  return fromBinary(ModelProtoSchema, bytes);
+  // A plain array: of a Buffer, byte fields would be Buffers, whose slice is a view.
+  return fromBinary(ModelProtoSchema, Uint8Array.from(bytes));
 }
 
 /** A ValueInfoProto of a tensor; element type float32 unless given. */
