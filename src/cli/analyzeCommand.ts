@@ -94,7 +94,7 @@ function analyzeText(result: AnalyzeResult, style: Style, width: number): string
     parts.push(`Not measured: ${printable(layer)}: ${printable(reason)}\n`);
   }
   parts.push(
-    `${result.engine} · ${formatSeconds(result.seconds)} · at most ${formatBytes(result.memory.peak)} of activations` +
+    `${result.engine} · ${formatSeconds(result.seconds)}${result.memory.peak > 0 ? ` · at most ${formatBytes(result.memory.peak)} of activations` : ''}` +
       `${result.resumedSteps > 0 ? ` · ${result.resumedSteps} steps from an earlier run` : ''}\n`,
   );
   return parts.join('');

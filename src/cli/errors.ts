@@ -7,7 +7,7 @@ export type CliErrorCode =
   | 'cli/missing-argument'
   | 'cli/extra-argument'
   | 'cli/bad-value'
-  | 'cli/diff-kinds';
+  | 'cli/no-file';
 
 const usage = { category: 'usage' } as const;
 
@@ -54,6 +54,10 @@ export function badValue(option: string, value: string, expected: string): Lathe
     { option, value },
     usage,
   );
+}
+
+export function noFile(path: string, what: string): LatheError<CliErrorCode> {
+  return new LatheError('cli/no-file', `There is no file ${path} (${what}). Check the path.`, { path }, usage);
 }
 
 function didYouMean(name: string, known: readonly string[]): string {

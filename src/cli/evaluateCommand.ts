@@ -6,6 +6,7 @@ import { ExitCode } from './exitCodes';
 import { jobHooks } from './jobHooks';
 import type { EvaluateOutput } from './outputSchemas';
 import { formatTable } from './table';
+import { requireFile } from './requireFile';
 
 export const evaluateCommand: CommandRun = async (context) => {
   const { terminal, folder, arguments: args } = context;
@@ -15,7 +16,7 @@ export const evaluateCommand: CommandRun = async (context) => {
   }
   const { evaluateJob } = await import('../job/jobs');
   const { metric, deployed, engine, modelPath } = await evaluateJob(
-    resolve(folder, args.values[0]!),
+    requireFile(resolve(folder, args.values[0]!), 'the model'),
     resolve(folder, recipe),
     jobHooks(context),
   );

@@ -11,9 +11,10 @@ import { badValue } from './errors';
 import { ExitCode } from './exitCodes';
 import type { InitOutput } from './outputSchemas';
 import { showPath } from './showPath';
+import { requireFile } from './requireFile';
 
 export const initCommand: CommandRun = ({ arguments: args, terminal, folder }) => {
-  const modelPath = resolve(folder, args.values[0]!);
+  const modelPath = requireFile(resolve(folder, args.values[0]!), 'the model');
   const out = args.text('--out');
   const recipePath = out === undefined ? modelPath.replace(/(?:\.onnx)?$/i, '.lathe.json') : resolve(folder, out);
   const data = args.text('--data');

@@ -6,12 +6,13 @@ import { badValue } from './errors';
 import { ExitCode } from './exitCodes';
 import { inspectModel } from './inspectModel';
 import { inspectText } from './inspectText';
+import { requireFile } from './requireFile';
 
 /** Weights up to this are read without being asked for: it takes about as long as starting Node. */
 const readUnasked = 64 * 1024 * 1024;
 
 export const inspectCommand: CommandRun = async ({ arguments: args, terminal, signal, folder }) => {
-  const path = resolve(folder, args.values[0]!);
+  const path = requireFile(resolve(folder, args.values[0]!), 'the model');
   if (args.has('--weights') && args.has('--no-weights')) {
     throw badValue('--weights', '--no-weights', 'no company of its opposite');
   }

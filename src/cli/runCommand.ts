@@ -6,8 +6,10 @@ import {
   formatDecibel,
   formatLoss,
   formatMetric,
+  formatMilliseconds,
   formatPercent,
   formatSeconds,
+  formatSpeed,
   groupDigits,
   metricName,
 } from '../job/report/formatNumbers';
@@ -107,14 +109,11 @@ function summary(result: RunResult, style: Style, width: number): string {
     `predicted ${formatLoss(allocate.solution.loss)}`,
   ]);
   if (latency !== undefined) {
-    const { floatMs, compressedMs } = latency;
     rows.push([
       'One sample',
-      `${floatMs.toFixed(2)} ms`,
-      `${compressedMs.toFixed(2)} ms`,
-      compressedMs <= floatMs
-        ? `${(floatMs / compressedMs).toFixed(1)} × faster`
-        : `${(compressedMs / floatMs).toFixed(1)} × slower`,
+      formatMilliseconds(latency.floatMs),
+      formatMilliseconds(latency.compressedMs),
+      formatSpeed(latency),
     ]);
   }
   return formatTable(
