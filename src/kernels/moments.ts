@@ -57,14 +57,29 @@ export function accumulateMoments(into: Moments, src: Float32Array, offset: numb
     return;
   }
   const mean = sum / count;
-  let m2 = 0;
-  for (let i = offset; i < end; i++) {
-    const x = src[i]!;
-    if (x - x === 0) {
-      const d = x - mean;
-      m2 += d * d;
+  // Two sums, so that one addition need not wait for the other.
+  let even = 0;
+  let odd = 0;
+  if (count === length) {
+    let i = offset;
+    for (const last = end - 1; i < last; i += 2) {
+      const d = src[i]! - mean;
+      const e = src[i + 1]! - mean;
+      even += d * d;
+      odd += e * e;
+    }
+    if (i < end) {
+      even += (src[i]! - mean) ** 2;
+    }
+  } else {
+    for (let i = offset; i < end; i++) {
+      const x = src[i]!;
+      if (x - x === 0) {
+        even += (x - mean) * (x - mean);
+      }
     }
   }
+  const m2 = even + odd;
   const total = into.count + count;
   const delta = mean - into.mean;
   into.m2 += m2 + (delta * delta * into.count * count) / total;

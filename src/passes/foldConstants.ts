@@ -71,7 +71,7 @@ function foldChain(chain: ConstantChain): AppliedRewrite | Refusal {
   }
   const moved = movedTensor(tensor, steps);
   if (moved === undefined) {
-    return refuse(`"${source.name}" is cast to a type that would round it again`, ...blame);
+    return refuse(`"${source.name}" passes a Cast that would round it, or widen integers, and stays`, ...blame);
   }
   const keys = nodes.map((node) => node.key);
   const producer = source.producer();

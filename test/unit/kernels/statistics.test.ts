@@ -112,6 +112,8 @@ describe('N:M groups', () => {
       [5, 3, 2],
       [1, 1, 1],
       [2, 40, 3],
+      [2, 21, 8],
+      [1, 19, 1100],
     ] as [number, number, number][]) {
       const x = Float32Array.from({ length: 1 + shape[0] * shape[1] * shape[2] }, () =>
         random() < 0.5 ? 0 : random(),
