@@ -1,6 +1,7 @@
 import { findLayers, type InferenceRunner, type RunnerFactory, type TensorData } from '../analysis';
 import { LatheError, throwIfCancelled } from '../base/errors';
-import { DataType, serializeModel, type Model } from '../onnx';
+import { DataType, type Model } from '../onnx';
+import { createRunner } from '../runtime/createRunner';
 import { DifferenceSums, type TensorError } from './differenceSums';
 
 export type { TensorError } from './differenceSums';
