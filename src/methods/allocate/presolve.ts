@@ -1,3 +1,4 @@
+import { exchangePicks } from './exchange';
 import { keepChoices, type Knapsack } from './knapsack';
 import { mergePareto } from './paretoMerge';
 import { boundSlack, dualBound, leastOf, pricedValues } from './pricing';
@@ -19,7 +20,7 @@ export interface Presolved {
  * below, and a solution holding choice c of unit u costs at least L(λ) + (v + λ·w)_uc − min_c' (v + λ·w)_uc'. Choices whose
  * bound is above a known solution's value are dropped. Solutions of equal value all stay.
  *
- * The known solution decides how much goes: it comes from rounding the relaxation, then, with `beam`, from a beam search on
+ * The known solution decides how much goes: it comes from rounding the relaxation and exchanges, then, with `beam`, from a beam search on
  * what is left. Our own merge finds such solutions on its way, so it does without unless there are two rows.
  */
 export async function presolve(
@@ -27,7 +28,8 @@ export async function presolve(
   options: { readonly beam: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<Presolved> {
   const { bound, multipliers, picks } = relax(knapsack);
-  const rounded = reduce(knapsack, multipliers, bestRounding(knapsack, picks));
+  const start = bestRounding(knapsack, picks);
+  const rounded = reduce(knapsack, multipliers, start && exchangePicks(knapsack, start, multipliers));
   if (!options.beam) {
     return shift(rounded.knapsack, rounded.incumbent, bound, multipliers);
   }
