@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openData } from '../src/job/analyze';
-import { createRunner } from '../src/job/createRunner';
+import { createRunner } from '../src/runtime/createRunner';
 import { analyzeJob } from '../src/job/jobs';
 import { prepareJob } from '../src/job/prepare';
 import { sampleBatches } from '../src/job/sampleBatches';

@@ -219,24 +219,12 @@ async function load(
   options: CompareOptions,
   owners: InferenceRunner[],
 ): Promise<InferenceRunner> {
-  const runner = await factory.create(runnable(model), {
+  const runner = await createRunner(factory, model, {
     mode,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   owners.push(runner);
   return runner;
-}
-
-/** The model as one message, or its file where it is larger than a message can be. */
-function runnable(model: Model): Uint8Array | string {
-  try {
-    return serializeModel(model);
-  } catch (error) {
-    if (LatheError.is(error, 'onnx/too-large') && model.path !== undefined && !model.isModified) {
-      return model.path;
-    }
-    throw error;
-  }
 }
 
 async function releaseAll(runners: readonly InferenceRunner[]): Promise<void> {

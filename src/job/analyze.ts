@@ -1,9 +1,9 @@
-import { layerMacs, measureWeight } from '../analysis';
-import type { Layer, RunnerValue } from '../analysis';
+import { layerMacs, measureWeight, sampleShapes } from '../analysis';
+import type { Layer, RunnerValue, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import { quantizeWeight } from '../methods';
 import { cacheKey } from './cache/cacheKey';
-import { createRunner } from './createRunner';
+import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { openDataset } from './data/openDataset';
 import { noCalibration, noLabels, noLayers } from './errors';
@@ -157,10 +157,11 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
       signal,
     }),
   );
+  const shapes = await countingShapes(job, calibration);
   const measured: LayerMeasurement[] = [];
   for (const target of targets) {
     measured.push(
-      measurementOf(job, target, ranges.get(target.layer.name), scan.candidates.get(target.layer.name) ?? []),
+      measurementOf(job, shapes, target, ranges.get(target.layer.name), scan.candidates.get(target.layer.name) ?? []),
     );
     throwIfCancelled(signal);
   }
@@ -191,6 +192,13 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
     resumedSteps: tracker.resumedSteps,
   };
   return { result, calibration, evaluation, ranges, candidates: scan.candidates, loss };
+}
+
+/** Sizes to count MACs on: the model's own, or those of the first calibration sample where the model leaves them open. */
+async function countingShapes(job: PreparedJob, calibration: Dataset): Promise<ShapeTable> {
+  return job.layers.every((layer) => layerMacs(layer, job.shapes) !== undefined)
+    ? job.shapes
+    : await sampleShapes(job.model, job.factory, calibration.batch(0, calibration.fixedBatch ?? 1));
 }
 
 /** With `tied`, only equal widths are tried, except where one side stays float. */
@@ -249,6 +257,7 @@ async function measureBaseline(
 
 function measurementOf(
   job: PreparedJob,
+  shapes: ShapeTable,
   target: SensitivityTarget,
   range: InputRange | undefined,
   candidates: readonly CandidateMeasurement[],
@@ -259,7 +268,7 @@ function measurementOf(
     name: layer.name,
     shortName: layer.shortName,
     parameters: layer.parameters,
-    macs: layerMacs(layer, job.shapes),
+    macs: layerMacs(layer, shapes),
     candidates,
     weightSqnr: widths.map((bits) => ({ bits, decibel: weightSqnr(job, target, bits) })),
     activation: range === undefined ? undefined : { min: range.min, max: range.max, zeros: range.zeros },

@@ -12,7 +12,7 @@ import { analyze } from './analyze';
 import type { Analysis } from './analyze';
 import { buildLock } from './buildLock';
 import { acquireRunLock } from './cache/runLock';
-import { createRunner } from './createRunner';
+import { createRunner } from '../runtime/createRunner';
 import { openDataset } from './data/openDataset';
 import { noEvaluation } from './errors';
 import type {

@@ -7,6 +7,7 @@ import type { Model } from '../onnx';
 import { foldBatchNorm, foldConstants } from '../passes';
 import type { FoldBatchNormResult } from '../passes';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
+import { withUniqueNodeNames } from '../runtime/uniqueNodeNames';
 import { MeasurementCache } from './cache/measurementCache';
 import { checkRecipeAgainstModel } from './recipe/checkRecipe';
 import { recipeInvalid } from './recipe/errors';
@@ -60,7 +61,8 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
   });
   const factory = createOnnxRuntime();
   const prepared = await tracker.stage('fold', 2, async (steps) => {
-    const model = opened.original.clone();
+    // Repeated node names are legal but not to ONNX Runtime: the exported copy has them only once.
+    const model = withUniqueNodeNames(opened.original).clone();
     const constants = foldConstants(model);
     const folding = foldBatchNorm(model);
     model.graph.sortTopologically();

@@ -6,7 +6,7 @@ import { extractModel } from '../onnx';
 import type { Model } from '../onnx';
 import { cacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
-import { createRunner } from './createRunner';
+import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { floatValues } from './floatTensor';
 import type { RecipeQuantization } from './recipe/recipe';

@@ -13,7 +13,7 @@ import type { LayerPolicy, QdqResult, QuantizedWeight } from '../methods';
 import { dataTypeName } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
-import { createRunner } from './createRunner';
+import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { exportFolder } from './errors';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';

@@ -10,7 +10,7 @@ import type { MeasurementCache } from './cache/measurementCache';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
 import type { Dataset } from './data/dataset';
-import { createRunner } from './createRunner';
+import { createRunner } from '../runtime/createRunner';
 import { floatTensorData, floatValues } from './floatTensor';
 import type { CandidateMeasurement } from './jobTypes';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';

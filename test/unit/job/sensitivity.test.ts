@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TensorData } from '../../../src/analysis';
 import { analyze } from '../../../src/job/analyze';
-import { createRunner } from '../../../src/job/createRunner';
+import { createRunner } from '../../../src/runtime/createRunner';
 import { NetworkLoss } from '../../../src/job/networkLoss';
 import { prepareJob } from '../../../src/job/prepare';
 import { measureRanges } from '../../../src/job/ranges';

@@ -227,7 +227,7 @@ describe('openDataset: arrays', () => {
       const bytes = readFileSync(join(fixtures, 'stored.npz'));
       writeFileSync(copy, bytes);
       assert.equal(await hash({ path: copy }), await hash());
-      bytes[bytes.indexOf('NUMPY') + 130] ^= 1; // One element of x.
+      bytes[bytes.indexOf('NUMPY') + 130]! ^= 1; // One element of x.
       writeFileSync(copy, bytes);
       const all = [
         await hash(),

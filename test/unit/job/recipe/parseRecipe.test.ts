@@ -54,11 +54,11 @@ describe('parseRecipe', () => {
     };
     new Ajv({ useDefaults: true, strict: false }).compile(schema)(sections);
     assert.deepEqual(sections['quantization'], {
-      ...recipe?.quantization,
+      ...recipe!.quantization,
       optimizer: { method: 'rtn' },
     });
-    assert.deepEqual(sections['allocation'], { ...recipe?.allocation, budget: { size: 0.15 } });
-    assert.equal(filled['seed'], recipe?.seed);
+    assert.deepEqual(sections['allocation'], { ...recipe!.allocation, budget: { size: 0.15 } });
+    assert.equal(filled['seed'], recipe!.seed);
   });
 
   it('accepts the full example, with comments and trailing commas', () => {
