@@ -205,7 +205,8 @@ export class BitsView implements View {
     );
     this.back.hidden = !moved;
     const size = recipe?.budget.size;
-    this.back.textContent = size === undefined ? "Back to the recipe's budget" : `Back to the recipe's ${share(size)}`;
+    this.back.textContent = size === undefined ? 'Back' : `Back to ${share(size)}`;
+    this.back.title = "Back to the recipe's budget";
     if (outcome?.kind === 'failed') {
       fill(this.solutionText, ...this.failureParts());
     } else if (allocation !== undefined) {
@@ -312,7 +313,7 @@ export class BitsView implements View {
   }
 }
 
-/** "141 KB, 13.0 % of 1.08 MB · bit-operations 4.10 % · predicted loss 0.045 nats · proven optimal (highs)". */
+/** "141 KB · predicted loss 0.045 nats · 41.0 % of 8-bit operations · proven optimal, highs". */
 function solutionParts(allocation: AllocationView, model: EditorModel): Child[] {
   const refining = model.outcome?.kind === 'solved' ? model.outcome.refining : !allocation.exact;
   const proof = refining
@@ -325,7 +326,7 @@ function solutionParts(allocation: AllocationView, model: EditorModel): Child[] 
     element(
       'span',
       {},
-      `${bytes(allocation.sizeBytes)} of ${bytes(allocation.floatBytes)} · predicted loss ${loss(allocation.predictedLoss)} ${model.lossUnit} · `,
+      `${bytes(allocation.sizeBytes)} · predicted loss ${loss(allocation.predictedLoss)} ${model.lossUnit} · `,
       element('span', { class: 'quiet', text: `${bitOperations}${proof}` }),
     ),
   ];

@@ -1,6 +1,6 @@
 import type { FrontierView } from '../../src/protocol/job';
 import { Chart, ChartWithTable, crisp, figureTable, pathThrough, svgLine, svgText } from '../charts/chart';
-import { lineObstacles, placeLabels, type Box, type LabelRequest } from '../charts/placeLabels';
+import { lineObstacles, placeLabels, type Box, type LabelRequest, type PlacedLabel } from '../charts/placeLabels';
 import { linearScale, logScale, powerTicks, ticks, type Scale } from '../charts/scale';
 import { element, fill, setAttributes, svgElement, type Child } from '../controls/element';
 import { loss, share, significant } from '../text/numbers';
@@ -127,23 +127,20 @@ export class FrontierChart {
     parts.push(...handle.parts);
     const cursorLine: Box = { left: at - 3, right: at + 3, top: frame.top, bottom: frame.bottom };
 
-    const requests: LabelRequest[] = [];
-    const presentText = presentLabel(input);
-    requests.push({
-      ...labelAt(presentText, at, (frame.top + frame.bottom) / 2 - 8, 10),
-      sides: ['right', 'above-right', 'below-right', 'left', 'above-left', 'below-left'],
-    });
-    for (const point of [...uniform].sort((a, b) => a.bits - b.bits)) {
-      requests.push({
+    const obstacles = [...lineObstacles(points), ...marks, cursorLine];
+    const requests = [...uniform]
+      .sort((a, b) => a.bits - b.bits)
+      .map((point): LabelRequest => ({
         ...labelAt(`${point.bits} bit uniform`, x.at(point.size), y.at(point.loss), 9),
         sides: ['right', 'above', 'left', 'above-left', 'above-right', 'below-right', 'below'],
-      });
-    }
-    const labels = placeLabels(requests, { ...frame, top: 0 }, [...lineObstacles(points), ...marks, cursorLine]);
+      }));
+    const labels = placeLabels(requests, { ...frame, top: 0 }, obstacles);
+    const present = placePresent(presentLabel(input), at, frame, [...obstacles, ...labels.map((label) => label.box)]);
     for (const { request, box } of labels) {
-      parts.push(
-        svgText(request.text, box.left, box.bottom - 3, { class: request.text === presentText ? 'strong' : 'quiet' }),
-      );
+      parts.push(svgText(request.text, box.left, box.bottom - 3));
+    }
+    if (present !== undefined) {
+      parts.push(svgText(present.request.text, present.box.left, present.box.bottom - 3, { class: 'strong' }));
     }
     fill(this.chart.svg, ...parts);
     this.placeSlider(frame, input, low, high);
@@ -286,6 +283,21 @@ function handleParts(at: number, frame: Box, input: FrontierInput, x: Scale, y: 
   );
   parts.push(svgElement('rect', { x: at - 5, y: frame.bottom - 9, width: 10, height: 16, rx: 2, class: 'handle' }));
   return { parts };
+}
+
+/** Along the budget line, as high as there is room: it stays where it is while the slider moves. */
+function placePresent(text: string, x: number, frame: Box, obstacles: readonly Box[]): PlacedLabel | undefined {
+  for (let y = frame.top + 8; y < frame.bottom - 8; y += 6) {
+    const [placed] = placeLabels(
+      [{ ...labelAt(text, x, y, 8), sides: ['right', 'left'] }],
+      { ...frame, top: 0 },
+      obstacles,
+    );
+    if (placed !== undefined) {
+      return placed;
+    }
+  }
+  return undefined;
 }
 
 function presentLabel(input: FrontierInput): string {

@@ -237,7 +237,7 @@ export class Skyline {
 }
 
 function bitNumber(bits: number): string {
-  return bits >= 16 ? 'f' : Number.isInteger(bits) ? String(bits) : bits.toFixed(1);
+  return bits >= 16 ? 'float' : Number.isInteger(bits) ? String(bits) : bits.toFixed(1);
 }
 
 function barText(bar: SkylineBar, input: SkylineInput): string {

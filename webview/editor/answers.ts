@@ -97,9 +97,9 @@ function accuracyAnswer(model: EditorModel): Answer {
   if (measured !== undefined) {
     return {
       label: metricName(measured.metric),
-      value: metricValue(measured.metric, measured.deployed),
-      note: `was ${metricValue(measured.metric, measured.float).replace(/\u00a0%$/, '')}`,
-      title: `Measured on ${count(measured.samples, 'sample')}: the exported network as ONNX Runtime runs it. Simulated: ${metricValue(measured.metric, measured.simulated)}`,
+      value: metricValue(measured.metric, measured.deployed ?? measured.simulated),
+      note: `${measured.deployed === undefined ? 'simulated, ' : ''}was ${metricValue(measured.metric, measured.float).replace(/\u00a0%$/, '')}`,
+      title: `Measured on ${count(measured.samples, 'sample')}: ${measured.deployed === undefined ? 'simulated, since ONNX Runtime does not run the file by default' : `the exported network as ONNX Runtime runs it; simulated ${metricValue(measured.metric, measured.simulated)}`}`,
     };
   }
   const baseline = state?.measurements.status === 'ready' ? state.measurements.value.baseline : undefined;
@@ -107,7 +107,7 @@ function accuracyAnswer(model: EditorModel): Answer {
     return {
       label: metricName(baseline.metric),
       value: metricValue(baseline.metric, baseline.value),
-      note: 'before compression',
+      note: 'float model',
       title: `The float network, measured on ${count(baseline.samples, 'sample')}`,
     };
   }
@@ -124,6 +124,12 @@ function toDo(model: EditorModel): string {
   const { state } = model;
   if (state === undefined) {
     return '';
+  }
+  if (state.model.status === 'failed') {
+    return '';
+  }
+  if (!state.trusted) {
+    return 'needs trust';
   }
   return state.recipe === undefined ? 'needs a recipe' : 'Analyze to see';
 }

@@ -3,6 +3,7 @@ import { BitsView } from '../bits/bitsView';
 import { element } from '../controls/element';
 import { registerControls } from '../controls/toolkit';
 import { Inspector } from '../inspector/inspector';
+import { Splitter } from '../inspector/splitter';
 import { LayersView } from '../layers/layersView';
 import { OverviewView } from '../overview/overviewView';
 import { EditorModel } from './editorModel';
@@ -39,7 +40,13 @@ function start(): void {
   const main = element('main', { class: 'views' }, ...panels.map(({ panel }) => panel));
   const root = document.getElementById('root') ?? document.body;
   root.classList.add('editor');
-  root.append(header.element, tabs.element, element('div', { class: 'body' }, main, inspector.element));
+  const body = element('div', { class: 'body' });
+  const splitter = new Splitter(300, model.view.inspectorWidth, body, (inspectorWidth) =>
+    model.remember({ inspectorWidth }),
+  );
+  body.append(main, splitter.element, inspector.element);
+  header.element.append(tabs.element);
+  root.append(header.element, body);
 
   model.onDidChange(() => {
     header.update();

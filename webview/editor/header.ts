@@ -90,7 +90,11 @@ export class Header implements View {
         ? this.optimize
         : this.analyze;
     for (const button of [this.analyze, this.optimize, this.exportModel]) {
-      button.setAppearance(button === next && state.recipe !== undefined ? 'primary' : 'secondary');
+      button.setAppearance(
+        button === next && state.recipe !== undefined && state.trusted && state.model.status !== 'failed'
+          ? 'primary'
+          : 'secondary',
+      );
     }
     this.strip.update(this.model);
     fill(this.notices, ...this.noticeLines());

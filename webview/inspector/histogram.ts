@@ -3,6 +3,7 @@ import { Chart, figureTable, svgLine, svgText } from '../charts/chart';
 import { linearScale } from '../charts/scale';
 import { element, fill, svgElement, type Child } from '../controls/element';
 import { exact, significant } from '../text/numbers';
+import { symmetricLevels } from './levels';
 
 const HEIGHT = 96;
 const FOOT = 16;
@@ -61,20 +62,6 @@ export class WeightHistogram {
       fill(this.chart.svg, ...parts);
     });
   }
-}
-
-/** Levels of a symmetric grid over the whole tensor's range, inside [min, max]: the picture of a per-channel grid's order. */
-export function symmetricLevels(min: number, max: number, bits: number): number[] {
-  const top = 2 ** (bits - 1) - 1;
-  const scale = Math.max(Math.abs(min), Math.abs(max)) / top;
-  const levels: number[] = [];
-  for (let code = -top; code <= top && scale > 0; code++) {
-    const level = code * scale;
-    if (level >= min - 1e-9 && level <= max + 1e-9) {
-      levels.push(level);
-    }
-  }
-  return levels;
 }
 
 function coarse(histogram: readonly number[], min: number, max: number, step: number): string[][] {

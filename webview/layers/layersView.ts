@@ -1,6 +1,6 @@
 import './layers.css';
-import { element, type Child } from '../controls/element';
-import { showPopup } from '../controls/popup';
+import { element, fill, type Child } from '../controls/element';
+import { closePopup, showPopup } from '../controls/popup';
 import { checkbox, linkButton, searchField, type SearchField } from '../controls/toolkit';
 import type { EditorModel, View } from '../editor/editorModel';
 import { emptySlot } from '../editor/messages';
@@ -11,11 +11,16 @@ import { count, exact } from '../text/numbers';
 import { isHiddenByDefault, layerColumns } from './layerColumns';
 import { filterRows, refusals, type LayerRow } from './layerRow';
 
+/** Lines of the list of reasons; the table has them all. */
+const MOST_REASONS = 50;
+
 /** Every layer and every measure: sort, filter, choose columns, copy as CSV. */
 export class LayersView implements View {
   readonly element: HTMLElement;
   private readonly search: SearchField;
+  private readonly toolbar: HTMLElement;
   private readonly counted = element('span', { class: 'toolbar-count', attributes: { role: 'status' } });
+  private readonly why = linkButton('why', () => this.showReasons());
   private readonly empty = element('div', { class: 'table-empty' });
   private readonly columnsButton: HTMLButtonElement;
   private readonly table: VirtualTable<LayerRow>;
@@ -41,21 +46,16 @@ export class LayersView implements View {
       },
       rowClass: (row) => (row.layer.quantizeWeights.possible ? '' : 'is-refused'),
     });
-    this.element = element(
+    this.toolbar = element(
       'div',
-      { class: 'layers' },
-      element(
-        'div',
-        { class: 'toolbar' },
-        this.search.element,
-        this.counted,
-        element('span', { class: 'spacer' }),
-        this.columnsButton,
-        linkButton('Copy as CSV', () => this.copyCsv()),
-      ),
-      this.empty,
-      this.table.element,
+      { class: 'toolbar' },
+      this.search.element,
+      this.counted,
+      element('span', { class: 'spacer' }),
+      this.columnsButton,
+      linkButton('Copy as CSV', () => this.copyCsv()),
     );
+    this.element = element('div', { class: 'layers' }, this.toolbar, this.empty, this.table.element);
     model.onCommand((command) => {
       if (command.type === 'copyLayersCsv') {
         this.copyCsv();
@@ -96,14 +96,17 @@ export class LayersView implements View {
     const rows = this.rows();
     const all = model.layers.length;
     const refused = model.layers.filter((layer) => refusals(layer).length > 0).length;
-    this.counted.textContent =
-      rows.length === all
-        ? `${count(all, 'layer')}${refused > 0 ? ` · ${exact(refused)} with limits, see Cannot` : ''}`
-        : `${exact(rows.length)} of ${count(all, 'layer')}`;
+    fill(
+      this.counted,
+      rows.length === all ? count(all, 'layer') : `${exact(rows.length)} of ${count(all, 'layer')}`,
+      refused > 0 ? ` · ${exact(refused)} with limits, ` : undefined,
+      refused > 0 ? this.why : undefined,
+    );
     this.table.show(rows, this.columns(), model.view.sort);
     const message = this.emptyMessage(rows.length);
     this.empty.replaceChildren(...(message === undefined ? [] : [message]));
     this.empty.hidden = message === undefined;
+    this.toolbar.hidden = all === 0;
     this.table.element.hidden = message !== undefined;
   }
 
@@ -112,6 +115,9 @@ export class LayersView implements View {
     const slot = model.state?.model;
     if (slot === undefined || shown > 0) {
       return undefined;
+    }
+    if (slot.status === 'failed') {
+      return 'The model could not be read: the reason stands above';
     }
     if (slot.status !== 'ready') {
       return emptySlot(slot, 'Reading the model', undefined);
@@ -177,6 +183,30 @@ export class LayersView implements View {
     );
     const first = popup.element.querySelector('vscode-checkbox');
     requestAnimationFrame(() => (first instanceof HTMLElement ? first.focus() : undefined));
+  }
+
+  /** What cannot be done to which layer: the reasons beside the count. */
+  private showReasons(): void {
+    const refused = this.model.layers.filter((layer) => refusals(layer).length > 0);
+    const lines = refused.slice(0, MOST_REASONS).map((layer) =>
+      element(
+        'li',
+        {},
+        linkButton(layer.shortName, () => {
+          closePopup();
+          this.model.select(layer.name);
+        }),
+        ...refusals(layer).map(({ what, reason }) => element('div', { text: `${what}: ${reason}` })),
+      ),
+    );
+    const rest = refused.length - lines.length;
+    const popup = showPopup(
+      this.why.getBoundingClientRect(),
+      { role: 'dialog', label: 'Layers with limits', class: 'reasons-popup' },
+      element('ul', {}, ...lines),
+      rest > 0 ? element('p', { text: `and ${count(rest, 'layer')} more: sort by Cannot` }) : undefined,
+    );
+    popup.element.querySelector('button')?.focus();
   }
 
   private setHidden(id: string, hidden: boolean): void {

@@ -32,11 +32,9 @@ export class OverviewView implements View {
       this.element,
       state.model.status === 'ready'
         ? this.content(state.model.value)
-        : emptySlot(
-            state.model,
-            'Reading the model',
-            linkButton('Read again', () => this.model.ask('model/reload', null, 'The file was not read')),
-          ),
+        : state.model.status === 'failed'
+          ? element('div', { class: 'empty', text: 'The model could not be read: the reason stands above' })
+          : emptySlot(state.model, 'Reading the model', undefined),
     );
     this.element.scrollTop = scrollTop;
     if (focused !== null && focused !== undefined) {

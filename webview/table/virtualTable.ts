@@ -348,7 +348,8 @@ export class VirtualTable<Row> {
     if (top < this.element.scrollTop) {
       this.element.scrollTop = top;
     } else if (top > this.element.scrollTop + room) {
-      this.element.scrollTop = top - room;
+      // Whole rows: none is cut under the heading.
+      this.element.scrollTop = Math.ceil((top - room) / ROW_HEIGHT) * ROW_HEIGHT;
     }
     this.schedule();
   }

@@ -96,7 +96,10 @@ export function loss(value: number): string {
 
 /** Loss of one layer, for a column: four decimals, so that points align; smaller ones say so. */
 export function layerLoss(value: number): string {
-  if (value !== 0 && Math.abs(value) < 0.00005) {
+  if (value === 0) {
+    return '0';
+  }
+  if (Math.abs(value) < 0.00005) {
     return value > 0 ? '<0.0001' : '≈\u00a00';
   }
   return minus(value.toFixed(4));
@@ -119,18 +122,19 @@ export function timeLeft(seconds: number): string {
 
 /** Seconds in words; rounded coarsely when it is an estimate. */
 export function duration(seconds: number, estimate = false): string {
-  if (seconds < 60) {
-    const step = estimate && seconds > 20 ? 5 : 1;
-    return `${Math.max(1, Math.round(seconds / step) * step)}${NBSP}s`;
+  const step = estimate && seconds > 20 ? 5 : 1;
+  const whole = Math.max(1, Math.round(seconds / step) * step);
+  if (whole < 60) {
+    return `${whole}${NBSP}s`;
   }
-  const minutes = seconds / 60;
+  const minutes = estimate ? Math.round(seconds / 60) : Math.floor(whole / 60);
   if (minutes < 60) {
-    const whole = Math.floor(minutes);
-    const rest = Math.round(seconds - whole * 60);
-    return estimate || rest === 0 ? `${Math.round(minutes)}${NBSP}min` : `${whole}${NBSP}min ${rest}${NBSP}s`;
+    const rest = whole - minutes * 60;
+    return estimate || rest === 0 ? `${minutes}${NBSP}min` : `${minutes}${NBSP}min ${rest}${NBSP}s`;
   }
-  const hours = Math.floor(minutes / 60);
-  return `${hours}${NBSP}h ${Math.round(minutes - hours * 60)}${NBSP}min`;
+  const rest = Math.round(whole / 60) % 60;
+  const hours = Math.floor(Math.round(whole / 60) / 60);
+  return rest === 0 ? `${hours}${NBSP}h` : `${hours}${NBSP}h ${rest}${NBSP}min`;
 }
 
 /** 1 → "1 layer", 22 → "22 layers". */

@@ -78,6 +78,12 @@ export class EditorSession {
     );
   }
 
+  async resize(width: number): Promise<void> {
+    await this.page.setViewportSize({ width, height: 830 });
+    await this.settled();
+    await this.settled();
+  }
+
   async showTab(tab: 'Overview' | 'Layers' | 'Bits'): Promise<void> {
     await this.page.getByRole('tab', { name: tab }).click();
     await this.settled();

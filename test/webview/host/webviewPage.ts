@@ -19,7 +19,6 @@ export async function buildWebview(): Promise<void> {
     platform: 'browser',
     target: 'es2022',
     format: 'esm',
-    sourcemap: 'inline',
     logLevel: 'warning',
     outdir: assets,
     entryPoints: { editor: join(repository, 'webview/editor/editor.ts') },
