@@ -17,7 +17,7 @@ export {
   type QuantizationPolicy,
 } from './insertQdq';
 export { opsetRaise, type OpsetBlocker, type OpsetRaise } from './opsetRaise';
-export { NEWEST_KNOWN_OPSET, operatorVersions, sinceVersion } from './operatorVersions';
+export { knownOperators, NEWEST_KNOWN_OPSET, operatorVersions, sinceVersion } from './operatorVersions';
 export {
   addStorage,
   nominalRatio,

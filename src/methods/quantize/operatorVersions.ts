@@ -208,6 +208,11 @@ const VERSIONS: Readonly<Record<string, readonly number[]>> = {
 
 export const NEWEST_KNOWN_OPSET = 26;
 
+/** Names of all operators of the default domain. */
+export function knownOperators(): readonly string[] {
+  return Object.keys(VERSIONS);
+}
+
 /** Every version of the operator, ascending; empty when ai.onnx has no such operator up to {@link NEWEST_KNOWN_OPSET}. */
 export function operatorVersions(opType: string): readonly number[] {
   return Object.hasOwn(VERSIONS, opType) ? VERSIONS[opType]! : [];

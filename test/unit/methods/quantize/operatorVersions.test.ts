@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
-import { NEWEST_KNOWN_OPSET, operatorVersions, opsetRaise, sinceVersion } from '../../../../src/methods';
-import { buildModel, DataType, Tensor, type Model } from '../../../../src/onnx';
+import {
+  knownOperators,
+  NEWEST_KNOWN_OPSET,
+  operatorVersions,
+  opsetRaise,
+  sinceVersion,
+} from '../../../../src/methods';
+import { buildModel, DataType, serializeModel, Tensor, type Model } from '../../../../src/onnx';
+import { factory } from './runModel';
 
 describe('operatorVersions', () => {
   it('agrees with the version lists of the ONNX operator documentation', () => {
@@ -29,6 +36,37 @@ describe('operatorVersions', () => {
     }
     assert.deepEqual(operatorVersions('Blend'), []);
     assert.deepEqual(operatorVersions('toString'), []);
+  });
+
+  it('agrees with ONNX Runtime on the opset each operator appears in', async function () {
+    this.timeout(120000);
+    // A node need not be valid here, only known. The runtime checks names from opset 7 on.
+    const unknown = async (opType: string, opset: number): Promise<boolean> => {
+      try {
+        await factory
+          .create(serializeModel(single(opset, opType)), { mode: 'plain', threads: 1 })
+          .then((r) => r.release());
+        return false;
+      } catch (error) {
+        return /No Op registered/.test(String(error));
+      }
+    };
+    const differences: string[] = [];
+    for (const opType of knownOperators()) {
+      const first = operatorVersions(opType)[0]!;
+      if (await unknown(opType, Math.max(7, first))) {
+        differences.push(`${opType} is unknown at opset ${Math.max(7, first)}`);
+      }
+      if (first > 7 && !(await unknown(opType, first - 1))) {
+        differences.push(`${opType} is known at opset ${first - 1}`);
+      }
+    }
+    // The runtime keeps definitions of these from before the standard took them in.
+    assert.deepEqual(differences, [
+      'LayerNormalization is known at opset 16',
+      'MeanVarianceNormalization is known at opset 8',
+      'ThresholdedRelu is known at opset 9',
+    ]);
   });
 
   it('finds the version a model means', () => {
