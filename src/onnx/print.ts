@@ -216,13 +216,16 @@ function printType(type: ValueType | undefined): string {
 
 /** The shortest decimal that is this float32 again. */
 function formatFloat(value: number): string {
+  if (Object.is(value, -0)) {
+    return '-0';
+  }
   for (let digits = 1; digits <= 9; digits++) {
     const text = value.toPrecision(digits);
     if (Math.fround(Number(text)) === value) {
       return String(Number(text));
     }
   }
-  return Object.is(value, -0) ? '-0' : String(value);
+  return String(value);
 }
 
 function list<T>(values: readonly T[], format: (value: T) => string): string {

@@ -1,4 +1,12 @@
-import { encodeModel, floatTensor, int64Tensor, valueInfo, type ModelInit } from './protobuf';
+import {
+  AttributeType,
+  encodeModel,
+  floatTensor,
+  int64Tensor,
+  valueInfo,
+  type GraphInit,
+  type ModelInit,
+} from './protobuf';
 
 /** Protobuf fields that no schema knows: a varint, bytes and a group, with high numbers. */
 export const unknownFields = Buffer.from([
@@ -45,7 +53,7 @@ export const kitchenSink: ModelInit = {
           opType: 'LeakyRelu',
           input: ['s'],
           output: ['b'],
-          attribute: [{ name: 'alpha', refAttrName: 'alpha', type: 1 }],
+          attribute: [{ name: 'alpha', refAttrName: 'alpha', type: AttributeType.FLOAT }],
         },
       ],
       docString: 'twice',
@@ -101,14 +109,14 @@ export const kitchenSink: ModelInit = {
       {
         opType: 'Constant',
         output: ['clip_max'],
-        attribute: [{ name: 'value_float', type: 1, f: 6 }],
+        attribute: [{ name: 'value_float', type: AttributeType.FLOAT, f: 6 }],
       },
       {
         opType: 'Twice',
         domain: 'com.example.ops',
         input: ['c'],
         output: ['t'],
-        attribute: [{ name: 'alpha', type: 1, f: 0.5 }],
+        attribute: [{ name: 'alpha', type: AttributeType.FLOAT, f: 0.5 }],
       },
       { opType: 'Mystery', domain: 'com.example.ops', input: ['t', 'sparse'], output: ['q', ''] },
       {
@@ -119,7 +127,7 @@ export const kitchenSink: ModelInit = {
         attribute: [
           {
             name: 'then_branch',
-            type: 5,
+            type: AttributeType.GRAPH,
             g: {
               name: 'then',
               initializer: [floatTensor('two', [], [2])],
@@ -129,7 +137,7 @@ export const kitchenSink: ModelInit = {
           },
           {
             name: 'else_branch',
-            type: 5,
+            type: AttributeType.GRAPH,
             g: {
               name: 'else',
               node: [{ opType: 'Reshape', input: ['h', 'shape'], output: ['else_out'] }],
@@ -145,12 +153,9 @@ export const kitchenSink: ModelInit = {
 
 /** The kitchen sink as bytes, in a running order, with unknown fields at the end of the model. */
 export function kitchenSinkBytes(): Uint8Array {
-  const { graph, ...rest } = kitchenSink;
-  const nodes = [...(graph!.node ?? [])];
+  const graph = kitchenSink.graph as GraphInit;
+  const node = [...graph.node!];
   // The constant before its reader.
-  nodes.splice(2, 0, ...nodes.splice(3, 1));
-  return Buffer.concat([
-    encodeModel({ ...rest, graph: { ...graph!, node: nodes } as NonNullable<typeof graph> }),
-    unknownFields,
-  ]);
+  node.splice(2, 0, ...node.splice(3, 1));
+  return Buffer.concat([encodeModel({ ...kitchenSink, graph: { ...graph, node } }), unknownFields]);
 }

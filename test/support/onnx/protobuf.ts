@@ -1,10 +1,14 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
+import { AttributeProto_AttributeType, ModelProtoSchema, TensorProto_DataLocation, type ModelProto } from 'onnx-buf';
 
 /** A model in the terms of a second, independent protobuf implementation. */
-export type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
+export type ModelInit = Extract<MessageInitShape<typeof ModelProtoSchema>, { $typeName?: never }>;
 
-export type GraphInit = NonNullable<Exclude<ModelInit['graph'], undefined>>;
+export type GraphInit = Extract<NonNullable<ModelInit['graph']>, { $typeName?: never }>;
+export type TensorInit = Extract<NonNullable<GraphInit['initializer']>[number], { $typeName?: never }>;
+
+export const AttributeType = AttributeProto_AttributeType;
+export const EXTERNAL = TensorProto_DataLocation.EXTERNAL;
 
 /** Encodes a model with onnx-buf; IR version 8 and opset 17 unless given. */
 export function encodeModel(init: ModelInit): Uint8Array {

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { LatheError } from '../../../../src/base/errors';
 import { openModel, parseModel, serializeModel, verifyModel } from '../../../../src/onnx';
-import { encodeModel } from '../../../support/onnx/protobuf';
+import { EXTERNAL, encodeModel } from '../../../support/onnx/protobuf';
 import { temporaryFolder } from '../../../support/onnx/temporaryFolder';
 
 function externalModel(entries: Readonly<Record<string, string>>, elements = 4): Uint8Array {
@@ -15,7 +15,7 @@ function externalModel(entries: Readonly<Record<string, string>>, elements = 4):
           name: 'weight',
           dataType: 1,
           dims: [BigInt(elements)],
-          dataLocation: 1,
+          dataLocation: EXTERNAL,
           externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
         },
       ],

@@ -90,7 +90,7 @@ describe('round trip', () => {
       tensor.metadataProps.map(({ key, value }) => [key, value]),
       [['k', 'v']],
     );
-    assert.deepEqual(new Float32Array(tensor.rawData!.slice().buffer), new Float32Array(16).fill(9));
+    assert.deepEqual(new Float32Array(tensor.rawData.slice().buffer), new Float32Array(16).fill(9));
     const [first, last] = differingRange(bytes, edited);
     assert.ok(last - first <= 64);
   });
@@ -118,7 +118,7 @@ describe('round trip', () => {
     assert.ok(last - first <= 4);
     const decoded = decodeModel(edited).graph!.node.find((n) => n.name === 'branch')!;
     assert.deepEqual(
-      new Float32Array(decoded.attribute[0]!.g!.initializer[0]!.rawData!.slice().buffer),
+      new Float32Array(decoded.attribute[0]!.g!.initializer[0]!.rawData.slice().buffer),
       Float32Array.of(3),
     );
   });
@@ -187,7 +187,7 @@ describe('round trip', () => {
 function agreesWithSecondReader(model: Model, bytes: Uint8Array): void {
   const decoded = decodeModel(bytes);
   assert.equal(BigInt(model.irVersion), decoded.irVersion);
-  assert.equal(model.producerName, decoded.producerName ?? '');
+  assert.equal(model.producerName, decoded.producerName);
   const { graph } = model;
   const proto = decoded.graph!;
   assert.deepEqual(
@@ -209,10 +209,10 @@ function agreesWithSecondReader(model: Model, bytes: Uint8Array): void {
         node.inputs.map((v) => v?.name ?? ''),
         node.outputs.map((v) => v?.name ?? ''),
       ],
-      [other.opType, other.name ?? '', other.domain ?? '', other.input, other.output],
+      [other.opType, other.name, other.domain, other.input, other.output],
     );
     for (const attribute of other.attribute) {
-      const mine = node.attributes.get(attribute.name!)!;
+      const mine = node.attributes.get(attribute.name)!;
       switch (mine.type) {
         case 'FLOAT':
           assert.ok(Object.is(mine.value, attribute.f));
@@ -227,11 +227,11 @@ function agreesWithSecondReader(model: Model, bytes: Uint8Array): void {
           assert.deepEqual(mine.value, attribute.floats);
           break;
         case 'STRING':
-          assert.equal(mine.value, Buffer.from(attribute.s!).toString());
+          assert.equal(mine.value, Buffer.from(attribute.s).toString());
           break;
         case 'TENSOR':
           assert.deepEqual(mine.value.dims, attribute.t!.dims.map(Number));
-          if (attribute.t!.rawData !== undefined && attribute.t!.rawData.length > 0) {
+          if (attribute.t!.rawData.length > 0) {
             assert.ok(Buffer.compare(mine.value.bytes(), attribute.t!.rawData) === 0);
           }
           break;
@@ -246,9 +246,9 @@ function agreesWithSecondReader(model: Model, bytes: Uint8Array): void {
     }
   }
   for (const tensor of proto.initializer) {
-    const mine = graph.initializers.get(tensor.name!)!;
+    const mine = graph.initializers.get(tensor.name)!;
     assert.deepEqual(mine.dims, tensor.dims.map(Number));
-    if (tensor.rawData !== undefined && tensor.rawData.length > 0) {
+    if (tensor.rawData.length > 0) {
       assert.ok(Buffer.compare(mine.bytes(), tensor.rawData) === 0);
     } else if (tensor.floatData.length > 0) {
       assert.deepEqual([...mine.toFloat32()], tensor.floatData);

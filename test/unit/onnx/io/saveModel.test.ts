@@ -5,7 +5,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { modelHash, openModel, parseModel, saveModel, serializeModel, Tensor } from '../../../../src/onnx';
 import { kitchenSink, kitchenSinkBytes } from '../../../support/onnx/kitchenSink';
-import { decodeModel, encodeModel, floatTensor } from '../../../support/onnx/protobuf';
+import { AttributeType, EXTERNAL, decodeModel, encodeModel, floatTensor } from '../../../support/onnx/protobuf';
 import { temporaryFolder } from '../../../support/onnx/temporaryFolder';
 
 describe('saveModel', () => {
@@ -25,7 +25,7 @@ describe('saveModel', () => {
       dataType: 1,
       dims: [2n],
       docString: name,
-      dataLocation: 1,
+      dataLocation: EXTERNAL,
       externalData: [
         { key: 'location', value: 'data.bin' },
         { key: 'offset', value: String(4 * offset) },
@@ -35,7 +35,7 @@ describe('saveModel', () => {
     const constant = (name: string, offset: number) => ({
       opType: 'Constant',
       output: [name],
-      attribute: [{ name: 'value', type: 4, t: outside(name, offset) }],
+      attribute: [{ name: 'value', type: AttributeType.TENSOR, t: outside(name, offset) }],
     });
     const bytes = encodeModel({
       ...kitchenSink,
@@ -54,7 +54,11 @@ describe('saveModel', () => {
             input: ['cond'],
             output: ['y'],
             attribute: [
-              { name: 'then_branch', type: 5, g: { name: 'then', initializer: [outside('inner', 5)], node: [] } },
+              {
+                name: 'then_branch',
+                type: AttributeType.GRAPH,
+                g: { name: 'then', initializer: [outside('inner', 5)], node: [] },
+              },
             ],
           },
         ],

@@ -14,7 +14,7 @@ import {
   type Value,
 } from '../../../../src/onnx';
 import { kitchenSinkBytes } from '../../../support/onnx/kitchenSink';
-import { decodeModel, encodeModel, floatTensor, valueInfo } from '../../../support/onnx/protobuf';
+import { AttributeType, decodeModel, encodeModel, floatTensor, valueInfo } from '../../../support/onnx/protobuf';
 
 /** Uses and producers found by looking at every node, against what the values say. */
 function assertLinksAreTrue(model: Model): void {
@@ -310,7 +310,7 @@ describe('Graph', () => {
               attribute: [
                 {
                   name: 'then_branch',
-                  type: 5,
+                  type: AttributeType.GRAPH,
                   g: { name: 't', node: [{ opType: 'Neg', input: ['late'], output: ['o'] }], output: [{ name: 'o' }] },
                 },
               ],

@@ -4,15 +4,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { seededRandom } from '../../../../src/base/random';
 import { DataType, elementBits, openModel, packedByteLength, parseModel, Tensor } from '../../../../src/onnx';
-import { encodeModel } from '../../../support/onnx/protobuf';
-
-type TensorInit = NonNullable<
-  NonNullable<NonNullable<Parameters<typeof encodeModel>[0]['graph']>['initializer']>[number]
->;
+import { EXTERNAL, encodeModel, type TensorInit } from '../../../support/onnx/protobuf';
 
 /** The one initializer of a model encoded by the second implementation. */
 function read(init: TensorInit): Tensor {
-  const model = parseModel(encodeModel({ graph: { name: 'g', initializer: [{ name: 't', ...init } as TensorInit] } }));
+  const model = parseModel(encodeModel({ graph: { name: 'g', initializer: [{ name: 't', ...init }] } }));
   return model.graph.initializers.get('t')!;
 }
 
@@ -147,7 +143,7 @@ describe('Tensor', () => {
           name: 't',
           dataType: type,
           dims,
-          dataLocation: 1,
+          dataLocation: EXTERNAL,
           externalData: [
             { key: 'location', value: 'data.bin' },
             { key: 'offset', value: '5' },
@@ -270,8 +266,8 @@ function nearestFloat32(value: bigint): number {
   });
 }
 
-function storageCases(): { type: DataType; raw: Uint8Array; typed: Partial<TensorInit>; count: number }[] {
-  const bytesOf = (array: ArrayBufferView): Uint8Array =>
+function storageCases(): { type: DataType; raw: Uint8Array<ArrayBuffer>; typed: TensorInit; count: number }[] {
+  const bytesOf = (array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
     new Uint8Array(array.buffer, array.byteOffset, array.byteLength).slice();
   const halves = [0, 0x8000, 1, 0x3c00, 0x7bff, 0x7c00, 0xfc00, 0xc123];
   return [
