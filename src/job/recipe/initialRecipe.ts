@@ -49,7 +49,7 @@ export function initialRecipe(modelPath: string, options: InitialRecipeOptions):
           },
         }),
     quantization: {
-      weights: { bits: [2, 3, 4, 8], granularity: 'per-channel', symmetric: true, range: 'mse' },
+      weights: { bits: [2, 3, 4, 8], granularity: 'per-channel', symmetric: true, range: 'output-mse' },
       activations: { bits: [8], symmetric: false, range: 'mse' },
     },
     allocation: { minimize: 'loss', budget: { size: 0.15 } },

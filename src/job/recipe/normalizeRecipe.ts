@@ -30,7 +30,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         bits: ascending(weights?.bits ?? [2, 3, 4, 8]),
         granularity: weights?.granularity ?? 'per-channel',
         symmetric: weights?.symmetric ?? true,
-        range: weights?.range ?? 'mse',
+        range: weights?.range ?? 'output-mse',
       },
       activations: {
         bits: ascending(activations?.bits ?? [8]),

@@ -139,7 +139,7 @@ const quantization = Type.Object(
           ),
           range: Type.Optional(
             Type.Enum(['min-max', 'mse', 'output-mse'], {
-              default: 'mse',
+              default: 'output-mse',
               description:
                 'How the scale is chosen: from the extremes; by the smallest squared error of the weights; or by the smallest squared error of the layer output on calibration data.',
             }),

@@ -29,7 +29,7 @@ describe('parseRecipe', () => {
       bits: [2, 3, 4, 8],
       granularity: 'per-channel',
       symmetric: true,
-      range: 'mse',
+      range: 'output-mse',
     });
     assert.deepEqual(recipe.quantization.activations.bits, [8]);
     assert.equal(recipe.quantization.firstAndLast, 8);
@@ -82,10 +82,11 @@ describe('parseRecipe', () => {
     }`;
     const { recipe, diagnostics } = parseRecipe(text, path);
     assert.deepEqual(diagnostics, []);
-    assert.deepEqual(recipe?.quantization.weights.bits, [2, 3, 4, 8]);
-    assert.equal(recipe?.quantization.firstAndLast, undefined);
-    assert.equal(recipe?.data.calibration?.inputs.get('input'), 'x');
-    assert.deepEqual(recipe?.layers[1], { pattern: 'fc', weights: null, activations: undefined });
+    assert.ok(recipe);
+    assert.deepEqual(recipe.quantization.weights.bits, [2, 3, 4, 8]);
+    assert.equal(recipe.quantization.firstAndLast, undefined);
+    assert.equal(recipe.data.calibration?.inputs.get('input'), 'x');
+    assert.deepEqual(recipe.layers[1], { pattern: 'fc', weights: null, activations: undefined });
   });
 
   it('reports all problems at once, each at its place', () => {
