@@ -28,10 +28,11 @@ export function inspectText(output: InspectOutput, file: string, style: Style, w
   );
   const operators = output.operators.slice(0, 5).map(({ operator, count }) => `${count} ${operator}`);
   const more = output.operators.length > 5 ? ', …' : '';
-  const facts = `${groupDigits(output.parameters)} parameters in ${output.layers.length} layers · ${
-    output.macs === null ? 'MACs unknown' : `${formatCount(output.macs)} MACs`
-  } · ${output.nodes} nodes`;
-  parts.push(`\n${facts}: ${printable(operators.join(', '))}${more}\n\n`);
+  const macs = output.macs === null ? 'MACs unknown' : `${formatCount(output.macs)} MACs`;
+  parts.push(
+    `\n${groupDigits(output.parameters)} parameters in ${output.layers.length} layers · ${macs}\n`,
+    `${shorten(`${output.nodes} nodes: ${printable(operators.join(', '))}${more}`, width, 'end')}\n\n`,
+  );
   if (output.layers.length > 0) {
     parts.push(layerTable(output, style, width), '\n');
   }
