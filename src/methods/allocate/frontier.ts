@@ -43,8 +43,8 @@ const SAMPLED_SIZES = 100;
 
 /**
  * Exact points of the size/loss frontier, smallest size first; no point is dominated by another. Sizes that cannot be
- * reached are left out. With neither sizes nor a limit on bit-operations the whole frontier is returned where it is small enough
- * (some 20 layers with six widths), else a hundred sizes spread evenly.
+ * reached are left out. Without sizes the whole frontier is returned where it is small enough and bit-operations are not limited;
+ * else a hundred sizes spread evenly, and the hull's vertices.
  *
  * @throws CancelledError
  */
@@ -60,7 +60,7 @@ export async function refineFrontier(
     const knapsack = wholeKnapsack(units);
     const all = await wholeFrontier(knapsack, {
       stateLimit: FRONTIER_STATES,
-      deadline: performance.now() + (timeLimit * 1000) / 2,
+      deadline: performance.now() + Math.min(1000, (timeLimit * 1000) / 5),
       signal,
     });
     if (all !== undefined) {
@@ -72,7 +72,9 @@ export async function refineFrontier(
       );
     }
   }
-  const points: FrontierPoint[] = [];
+  const whole = options.sizes === undefined && options.maxBitOperations === undefined;
+  // The hull's vertices are optimal at their own sizes.
+  const points: FrontierPoint[] = whole ? frontier(units).map((point) => ({ ...point, kind: 'exact' })) : [];
   for (const size of options.sizes ?? spreadSizes(units)) {
     throwIfCancelled(signal);
     const left = (deadline - performance.now()) / 1000;
@@ -124,7 +126,10 @@ function spreadSizes(units: readonly AllocationUnit[]): number[] {
   const hull = frontier(units);
   const low = hull[0]!.sizeBits;
   const high = hull[hull.length - 1]!.sizeBits;
-  return Array.from({ length: SAMPLED_SIZES }, (_, i) => Math.floor(low + ((high - low) * i) / (SAMPLED_SIZES - 1)));
+  const step = (high - low) / (SAMPLED_SIZES - 1);
+  const samples = Array.from({ length: SAMPLED_SIZES }, (_, i) => i);
+  // In strides of 8, so that what is done when time runs out covers the whole range.
+  return samples.sort((a, b) => (a % 8) - (b % 8) || a - b).map((i) => Math.floor(low + step * i));
 }
 
 function pointOf(

@@ -19,42 +19,44 @@ export async function explainInfeasible(
   const { units } = problem;
   const free = units.map(withoutPin);
   const pinned = units.some((unit) => unit.unpinned !== undefined);
-  const budgets: UnreachableBudget[] = [];
+  const answers: UnreachableBudget[] = [];
   for (const row of rows) {
     const other = rows.find((r) => r !== row);
     const smallest = await smallestAmount(units, row.name, other, signal);
-    if (smallest <= row.budget) {
-      continue;
-    }
-    const pins: PinRelief[] = [];
-    if (pinned) {
-      for (let u = 0; u < units.length; u++) {
-        throwIfCancelled(signal);
-        const unit = units[u]!;
-        if (unit.unpinned === undefined) {
-          continue;
-        }
-        // Each unit counts for itself: without another budget this is exact, with one it is what the pin costs at most.
-        const saves = least(unit.choices, row.name) - least(unit.unpinned, row.name);
-        if (saves > 0) {
-          pins.push({ unit: unit.name, pin: unit.pin ?? 'pinned', saves });
-        }
-      }
-      pins.sort((a, b) => b.saves - a.saves);
-    }
-    budgets.push({
+    const smallestWithoutPins = pinned ? await smallestAmount(free, row.name, other, signal) : undefined;
+    throwIfCancelled(signal);
+    answers.push({
       what: row.name,
       requested: row.budget,
       smallest,
-      ...(pinned ? { smallestWithoutPins: await smallestAmount(free, row.name, other, signal) } : {}),
-      pins,
+      ...(smallestWithoutPins === undefined ? {} : { smallestWithoutPins }),
+      pins: reliefs(units, row.name),
     });
   }
+  const unreachable = answers.filter((answer) => answer.smallest > answer.requested);
+  // Two budgets a rounding error apart from being met together: name both.
+  const budgets = unreachable.length > 0 ? unreachable : answers;
   return infeasible(budgets, {
     loss: sum(units, (unit) => least(unit.choices, 'loss')),
     sizeBits: sum(units, (unit) => least(unit.choices, 'size')),
     bitOperations: sum(units, (unit) => least(unit.choices, 'bitOperations')),
   });
+}
+
+/**
+ * What loosening each pin alone would save, largest first. Each unit counts for itself: exact where this is the only budget,
+ * else the most that the pin can cost.
+ */
+function reliefs(units: readonly AllocationUnit[], name: RowName): PinRelief[] {
+  return units
+    .flatMap((unit) => {
+      if (unit.unpinned === undefined) {
+        return [];
+      }
+      const saves = least(unit.choices, name) - least(unit.unpinned, name);
+      return saves > 0 ? [{ unit: unit.name, pin: unit.pin ?? 'pinned', saves }] : [];
+    })
+    .sort((a, b) => b.saves - a.saves);
 }
 
 /** Least total of one quantity, under the budget of another where that can be met at all. */
