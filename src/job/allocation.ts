@@ -2,7 +2,7 @@ import type { Layer } from '../analysis';
 import { LatheError } from '../base/errors';
 import { buildUnits, frontier, policyCost, solveAllocation, uniformPoints } from '../methods';
 import type { AllocationLayer, AllocationProblem, AllocationSolution, AllocationUnit, Objective } from '../methods';
-import { bopsUnknown, noBudget } from './errors';
+import { bopsUnknown, budgetUnreachable, noBudget } from './errors';
 import type { AllocatedLayer, AllocateResult, CandidateMeasurement, LossUnit } from './jobTypes';
 import { FLOAT_BITS, edgeLayers, layerWidths } from './layerWidths';
 import type { LayerWidths, WidthPin } from './layerWidths';
@@ -109,11 +109,34 @@ export async function solve(
   options: { readonly engine?: Recipe['allocation']['engine']; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<AllocationSolution> {
   const problem: AllocationProblem = { units: model.units, objective: objectiveFor(model, budget) };
-  return await solveAllocation(problem, {
-    engine: options.engine ?? model.recipe.allocation.engine,
-    timeLimit: model.recipe.allocation.timeLimit,
-    signal: options.signal,
-  });
+  try {
+    return await solveAllocation(problem, {
+      engine: options.engine ?? model.recipe.allocation.engine,
+      timeLimit: model.recipe.allocation.timeLimit,
+      signal: options.signal,
+    });
+  } catch (error) {
+    throw LatheError.is(error, 'allocate/infeasible') ? inFractions(error, model) : error;
+  }
+}
+
+/** The solver counts bits; people write fractions, and want to know which layers no budget can make smaller. */
+function inFractions(error: LatheError, { totals, units, layers }: AllocationModel): LatheError {
+  const unreachable = error.details.budgets as readonly { readonly what: string; readonly smallest: number }[];
+  const fraction = (what: string, whole: number | undefined): number | undefined => {
+    const amount = unreachable.find((row) => row.what === what)?.smallest;
+    return amount === undefined || whole === undefined ? undefined : amount / whole;
+  };
+  const impossible = new Set(layers.filter((layer) => !layer.quantizeWeights.possible).map((layer) => layer.name));
+  const floats = units
+    .filter((unit) => unit.members.some((name) => impossible.has(name)))
+    .map((unit) => ({ name: unit.name, size: unit.choices[0]!.sizeBits / totals.floatBits }))
+    .sort((a, b) => b.size - a.size);
+  return budgetUnreachable(
+    error,
+    { size: fraction('size', totals.floatBits), bops: fraction('bitOperations', totals.eightBitOperations) },
+    floats,
+  );
 }
 
 /** The best point of the lower hull within the budget: at once, for a view that follows a slider. */

@@ -58,6 +58,34 @@ export function bopsUnknown(modelPath: string): LatheError<JobErrorCode> {
   );
 }
 
+/**
+ * An allocation that cannot be, in the recipe's own terms.
+ *
+ * @param smallest the smallest budgets that can be met, as fractions
+ * @param floats layers that cannot be quantised, with their share of the float size; largest first
+ */
+export function budgetUnreachable(
+  error: LatheError,
+  smallest: { readonly size: number | undefined; readonly bops: number | undefined },
+  floats: readonly { readonly name: string; readonly size: number }[],
+): LatheError {
+  const fields = Object.entries(smallest).flatMap(([name, fraction]) =>
+    fraction === undefined ? [] : [`"${name}": ${Math.ceil(fraction * 1e4) / 1e4}`],
+  );
+  const met = fields.length === 0 ? '' : ` In the recipe, the smallest budget is ${fields.join(', ')}.`;
+  const named = floats
+    .slice(0, 3)
+    .map(({ name, size }) => `"${name}" stays float (${(100 * size).toFixed(1)} % of the size)`);
+  const rest = floats.length > named.length ? `, and ${floats.length - named.length} more` : '';
+  const kept = named.length === 0 ? '' : ` Counted in: ${named.join(', ')}${rest}.`;
+  return new LatheError(
+    error.code,
+    `${error.message}${met}${kept}`,
+    { ...error.details, smallestBudget: smallest, floatLayers: floats.map(({ name }) => name) },
+    { cause: error, category: error.category },
+  );
+}
+
 export function noLayers(modelPath: string, refused: readonly string[]): LatheError<JobErrorCode> {
   const why = refused.length === 0 ? '' : ` Layers found but not possible: ${refused.slice(0, 3).join('; ')}.`;
   return new LatheError('job/no-layers', `${modelPath}: there is no layer whose weights can be quantised.${why}`, {

@@ -3,9 +3,14 @@ import { invariant } from '../base/errors';
 import { float16ToFloat32, float32ToFloat16 } from '../kernels';
 import { DataType, dataTypeName } from '../onnx';
 
+/** Whether {@link floatValues} can read tensors of this element type. */
+export function isFloatType(type: DataType): boolean {
+  return type === DataType.FLOAT || type === DataType.DOUBLE || type === DataType.FLOAT16;
+}
+
 /** Whether {@link floatValues} can read the tensor. */
 export function isFloatTensor(tensor: TensorData): boolean {
-  return tensor.type === DataType.FLOAT || tensor.type === DataType.DOUBLE || tensor.type === DataType.FLOAT16;
+  return isFloatType(tensor.type);
 }
 
 /** Values of a floating tensor as float32; float32 data is returned as it is, not copied. */

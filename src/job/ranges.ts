@@ -8,7 +8,7 @@ import { cacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
-import { floatValues } from './floatTensor';
+import { floatValues, isFloatType } from './floatTensor';
 import type { RecipeQuantization } from './recipe/recipe';
 import { sampleBatches } from './sampleBatches';
 import type { StageSteps } from './stageTracker';
@@ -24,11 +24,19 @@ export interface InputRange {
   readonly gram: GramMatrix | undefined;
 }
 
+export interface RangeRequest {
+  readonly layer: Layer;
+  /** Input widths; 32 needs no range. */
+  readonly bits: readonly number[];
+  /** Whether the second moments of the input columns are wanted too: they cost a matrix and are not kept. */
+  readonly gram: boolean;
+}
+
 export interface RangeOptions {
   readonly model: Model;
   readonly shapes: ShapeTable;
   /** Layers with the input widths wanted for them; 32 needs no range. */
-  readonly wanted: readonly { readonly layer: Layer; readonly bits: readonly number[] }[];
+  readonly wanted: readonly RangeRequest[];
   readonly dataset: Dataset;
   readonly samples: number;
   readonly quantization: RecipeQuantization;
@@ -52,15 +60,19 @@ const INPUTS_PER_RUN = 8;
 
 /**
  * Runs the float network over the calibration samples and turns what every layer reads into a grid for each width.
- * Layers that read the same value share one observation.
+ * Layers that read the same value share one observation. Layers that read indices (embeddings) get no range.
  */
 export async function measureRanges(options: RangeOptions): Promise<Map<string, InputRange>> {
-  const { dataset, samples, signal, steps } = options;
-  const needsGram = options.quantization.weights.range === 'output-mse';
+  const { samples, signal, steps } = options;
   const results = new Map<string, InputRange>();
-  const pending = new Map<string, { layer: Layer; bits: readonly number[] }[]>();
+  const pending = new Map<string, RangeRequest[]>();
   for (const wanted of options.wanted) {
-    const stored = needsGram ? undefined : options.cache.get<StoredRange>(rangeKey(options, wanted));
+    const type = options.shapes.get(inputName(wanted.layer))?.elementType;
+    if (type !== undefined && !isFloatType(type)) {
+      steps.advance(wanted.layer.shortName);
+      continue;
+    }
+    const stored = wanted.gram ? undefined : options.cache.get<StoredRange>(rangeKey(options, wanted));
     if (stored !== undefined) {
       results.set(wanted.layer.name, fromStored(stored));
       steps.resume(wanted.layer.shortName);
@@ -72,19 +84,19 @@ export async function measureRanges(options: RangeOptions): Promise<Map<string, 
   const names = [...pending.keys()];
   for (let i = 0; i < names.length; i += INPUTS_PER_RUN) {
     const group = names.slice(i, i + INPUTS_PER_RUN);
-    const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!, needsGram)]));
+    const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!)]));
     await watch(options, watchers, samples);
     for (const watcher of watchers.values()) {
-      for (const { layer, bits } of watcher.wanted) {
+      for (const request of watcher.wanted) {
+        const { layer, bits } = request;
         const range = watcher.range(layer, bits, options.quantization.activations);
         results.set(layer.name, range);
-        options.cache.put(rangeKey(options, { layer, bits }), toStored(range));
+        options.cache.put(rangeKey(options, request), toStored(range));
         steps.advance(layer.shortName);
       }
     }
     throwIfCancelled(signal);
   }
-  invariant(results.size === options.wanted.length, `${dataset.samples} samples gave no range for some layers`);
   return results;
 }
 
@@ -123,11 +135,9 @@ class InputWatcher {
   private readonly observer = new ActivationObserver();
   private readonly grams: ReadonlyMap<string, GramAccumulator | undefined>;
 
-  constructor(
-    readonly wanted: readonly { readonly layer: Layer; readonly bits: readonly number[] }[],
-    needsGram: boolean,
-  ) {
-    this.grams = new Map(needsGram ? wanted.map(({ layer }) => [layer.name, gramAccumulator(layer)]) : []);
+  constructor(readonly wanted: readonly RangeRequest[]) {
+    const layers = wanted.filter(({ gram }) => gram).map(({ layer }) => layer);
+    this.grams = new Map(layers.map((layer) => [layer.name, gramAccumulator(layer)]));
   }
 
   observe(tensor: TensorData): void {
@@ -157,7 +167,7 @@ function inputName(layer: Layer): string {
   return value.name;
 }
 
-function rangeKey(options: RangeOptions, wanted: { readonly layer: Layer; readonly bits: readonly number[] }) {
+function rangeKey(options: RangeOptions, wanted: RangeRequest) {
   const { range, symmetric, percentile, granularity } = options.quantization.activations;
   return cacheKey({
     ...options.cacheScope,
