@@ -27,7 +27,8 @@ process.on('exit', () => {
   if (fs.existsSync('/proc/self/status')) {
     peak = Number(/VmHWM:\\s*(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]);
   }
-  fs.writeFileSync(process.env.PEAK_FILE, String(peak));
+  const { user, system } = process.cpuUsage();
+  fs.writeFileSync(process.env.PEAK_FILE, JSON.stringify([peak / 1024, (user + system) / 1e6]));
 });`;
 
 interface Measurement {
@@ -35,6 +36,8 @@ interface Measurement {
   readonly fastestSeconds: number;
   readonly slowestSeconds: number;
   readonly peakMegabytes?: number;
+  /** Processor time, user and system, which a busy machine changes less than wall time. */
+  readonly medianCpuSeconds?: number;
 }
 
 const root = path.resolve(__dirname, '..');
@@ -49,6 +52,7 @@ try {
 
   const timed = (command: string, args: readonly string[], withPeak: boolean): Measurement => {
     const seconds: number[] = [];
+    const cpu: number[] = [];
     let peak = 0;
     for (let i = 0; i < RUNS; i++) {
       const start = process.hrtime.bigint();
@@ -61,10 +65,15 @@ try {
         throw new Error(`${command} ${args.join(' ')} failed: ${String(stderr)}`);
       }
       if (withPeak) {
-        peak = Math.max(peak, Number(fs.readFileSync(peakFile, 'utf8')) / 1024);
+        const [megabytes, cpuSeconds] = JSON.parse(fs.readFileSync(peakFile, 'utf8')) as [number, number];
+        peak = Math.max(peak, megabytes);
+        cpu.push(cpuSeconds);
       }
     }
-    return { ...trimmed(seconds), ...(withPeak ? { peakMegabytes: Math.round(peak * 10) / 10 } : {}) };
+    return {
+      ...trimmed(seconds),
+      ...(withPeak ? { peakMegabytes: Math.round(peak * 10) / 10, medianCpuSeconds: trimmed(cpu).medianSeconds } : {}),
+    };
   };
   const node = (...args: string[]): Measurement => timed(process.execPath, ['--require', hook, ...args], true);
 

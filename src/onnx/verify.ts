@@ -39,7 +39,7 @@ function verifyGraph(
   members: Membership,
   faults: string[],
 ): void {
-  for (const { name, what } of graph.duplicates) {
+  for (const { name, what } of graph.tables.duplicates) {
     faults.push(`${what} ${quoteName(name)} in ${place} has a name that is defined already`);
   }
   for (const tensor of graph.initializers.values()) {

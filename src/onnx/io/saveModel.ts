@@ -215,15 +215,17 @@ function writeFile(file: string, pieces: PieceList): void {
   }
 }
 
-/** Makes the renames last. Not every system lets a folder be opened; there the renames are as durable as they get. */
+/** Makes the renames last. The files are complete by now, so a system that cannot flush folders is no failure. */
 function flushDirectory(directory: string): void {
-  if (process.platform === 'win32') {
-    return;
-  }
-  const descriptor = fs.openSync(directory, 'r');
+  let descriptor: number | undefined;
   try {
+    descriptor = fs.openSync(directory, 'r');
     fs.fsyncSync(descriptor);
+  } catch {
+    // Windows does not open folders, and some network drives do not flush them: there the renames last as long as they do.
   } finally {
-    fs.closeSync(descriptor);
+    if (descriptor !== undefined) {
+      fs.closeSync(descriptor);
+    }
   }
 }

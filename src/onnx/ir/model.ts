@@ -12,6 +12,7 @@ export interface OpsetEntry {
   readonly origin: MessageRange | undefined;
   readonly domain: string;
   readonly version: number;
+  readonly isChanged: boolean;
 }
 
 /** @internal An entry of `metadata_props`. */
@@ -19,6 +20,7 @@ export interface MetadataEntry {
   readonly origin: MessageRange | undefined;
   readonly key: string;
   readonly value: string;
+  readonly isChanged: boolean;
 }
 
 /** @internal Everything of a model, before its graph is linked. */
@@ -64,7 +66,7 @@ export class Model {
   readonly changedFields: Set<number>;
 
   private readonly scope: ModelScope;
-  private opsetList: OpsetEntry[];
+  private readonly opsetList: OpsetEntry[];
   private metadataList: MetadataEntry[];
 
   /** @internal See openModel, parseModel and buildModel. */
@@ -114,12 +116,12 @@ export class Model {
     const wanted = normalizeDomain(domain);
     const at = this.opsetList.findIndex((entry) => normalizeDomain(entry.domain) === wanted);
     if (at < 0) {
-      this.opsetList.push({ origin: undefined, domain: wanted, version });
+      this.opsetList.push({ origin: undefined, domain: wanted, version, isChanged: true });
     } else if (this.opsetList[at]!.version === version) {
       return;
     } else {
       const { origin, domain: written } = this.opsetList[at]!;
-      this.opsetList[at] = { origin, domain: written, version };
+      this.opsetList[at] = { origin, domain: written, version, isChanged: true };
     }
     this.changedFields.add(ModelField.opset_import);
   }
@@ -131,11 +133,11 @@ export class Model {
   setMetadata(key: string, value: string): void {
     const at = this.metadataList.findIndex((entry) => entry.key === key);
     if (at < 0) {
-      this.metadataList.push({ origin: undefined, key, value });
+      this.metadataList.push({ origin: undefined, key, value, isChanged: true });
     } else if (this.metadataList[at]!.value === value) {
       return;
     } else {
-      this.metadataList[at] = { origin: this.metadataList[at]!.origin, key, value };
+      this.metadataList[at] = { origin: this.metadataList[at]!.origin, key, value, isChanged: true };
     }
     this.changedFields.add(ModelField.metadata_props);
   }
@@ -151,6 +153,16 @@ export class Model {
   /** External data files that tensors refer to and that are there. Empty when external data is not followed. */
   get externalFiles(): readonly ExternalFile[] {
     return this.file?.external.files ?? [];
+  }
+
+  /** @internal */
+  get opsetEntries(): readonly OpsetEntry[] {
+    return this.opsetList;
+  }
+
+  /** @internal */
+  get metadataEntries(): readonly MetadataEntry[] {
+    return this.metadataList;
   }
 
   /** Something differs from the file. */

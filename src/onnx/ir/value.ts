@@ -61,7 +61,10 @@ export class Value {
     return this.links.producer;
   }
 
-  /** Who reads the value. A sub-graph that captures it counts, with the inner node that reads it. */
+  /**
+   * Who reads the value. A sub-graph that captures it counts, with the inner node that reads it. The list does not change
+   * under whoever walks it: edits make a new one.
+   */
   uses(): readonly ValueUse[] {
     return this.links.uses;
   }

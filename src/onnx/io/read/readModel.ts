@@ -147,7 +147,7 @@ function readOpset(context: ReadContext, end: number): OpsetEntry {
         reader.skip(stop);
       }
     }
-    return { origin: range(), domain, version };
+    return { origin: range(), domain, version, isChanged: false };
   });
 }
 
@@ -165,7 +165,7 @@ function readMetadata(context: ReadContext, end: number): MetadataEntry {
         reader.skip(stop);
       }
     }
-    return { origin: range(), key, value };
+    return { origin: range(), key, value, isChanged: false };
   });
 }
 

@@ -37,10 +37,10 @@ export function writeGraph(out: PieceList, field: number, graph: Graph, plan: Te
   if (origin === undefined) {
     edits.set(GraphField.name, [textItem(GraphField.name, graph.name)]);
   }
-  const { initializers, sparseInitializers } = graph.toSeed();
+  const { tables } = graph;
   edits.set(
     GraphField.initializer,
-    initializers.map(({ origin: template, tensor }) => ({
+    tables.initializerEntries.map(({ origin: template, tensor }) => ({
       origin: template,
       write: (to) => {
         const placement = plan.place(tensor, isMain);
@@ -54,14 +54,26 @@ export function writeGraph(out: PieceList, field: number, graph: Graph, plan: Te
   );
   edits.set(
     GraphField.sparse_initializer,
-    sparseInitializers.map((sparse) => ({
+    tables.sparseInitializers.map((sparse) => ({
       origin: sparse.origin,
       write: (to) => writeRaw(to, 'SparseTensor', sparse.origin, plan),
     })),
   );
-  edits.set(GraphField.input, valueInfoItems(GraphField.input, graph.inputEntries));
-  edits.set(GraphField.output, valueInfoItems(GraphField.output, graph.outputEntries));
-  edits.set(GraphField.value_info, valueInfoItems(GraphField.value_info, graph.infoEntries));
+  edits.set(
+    GraphField.input,
+    valueInfoItems(
+      GraphField.input,
+      tables.inputs.map(({ entry }) => entry),
+    ),
+  );
+  edits.set(
+    GraphField.output,
+    valueInfoItems(
+      GraphField.output,
+      tables.outputs.map(({ entry }) => entry),
+    ),
+  );
+  edits.set(GraphField.value_info, valueInfoItems(GraphField.value_info, tables.infoEntries));
   out.message(field, editMessage(origin, edits));
 }
 

@@ -1,7 +1,6 @@
-import type { Model } from '../../ir/model';
+import type { MetadataEntry, Model, OpsetEntry } from '../../ir/model';
 import { editMessage, type FieldItem } from '../../wire/editMessage';
-import { copyField, int64Item, textItem } from '../../wire/fieldItems';
-import { FieldWriter } from '../../wire/fieldWriter';
+import { copyField, copyItem, int64Item, textItem } from '../../wire/fieldItems';
 import { ModelField, OperatorSetField, StringEntryField } from '../../wire/fields';
 import type { MessageRange } from '../../wire/messageRange';
 import { PieceList } from '../../wire/pieceList';
@@ -45,38 +44,11 @@ export function writeModel(model: Model, plan: TensorPlan): PieceList {
       { origin: model.graph.origin, write: (to) => writeGraph(to, ModelField.graph, model.graph, plan, true) },
     ]);
   }
-  const { opsets, metadata } = model.toSeed();
   if (isNew || model.changedFields.has(ModelField.opset_import)) {
-    edits.set(
-      ModelField.opset_import,
-      opsets.map(({ origin: at, domain, version }) => ({
-        origin: at,
-        write: (to) => {
-          const entry = editMessage(
-            at,
-            new Map([
-              ...(at === undefined
-                ? [[OperatorSetField.domain, [textItem(OperatorSetField.domain, domain)]] as const]
-                : []),
-              [OperatorSetField.version, [int64Item(OperatorSetField.version, version)]] as const,
-            ]),
-          );
-          to.message(ModelField.opset_import, entry);
-        },
-      })),
-    );
+    edits.set(ModelField.opset_import, model.opsetEntries.map(opsetItem));
   }
   if (isNew || model.changedFields.has(ModelField.metadata_props)) {
-    edits.set(
-      ModelField.metadata_props,
-      metadata.map(({ origin: at, key, value }) => ({
-        origin: at,
-        write: (to) => {
-          const entry = new FieldWriter().text(StringEntryField.key, key).text(StringEntryField.value, value);
-          to.message(ModelField.metadata_props, entry.out);
-        },
-      })),
-    );
+    edits.set(ModelField.metadata_props, model.metadataEntries.map(metadataItem));
   }
   if (isNew || moves) {
     edits.set(
@@ -91,6 +63,30 @@ export function writeModel(model: Model, plan: TensorPlan): PieceList {
     );
   }
   return editMessage(origin, edits);
+}
+
+function opsetItem({ origin, domain, version, isChanged }: OpsetEntry): FieldItem {
+  if (origin !== undefined && !isChanged) {
+    return copyItem(origin);
+  }
+  const edits = new Map<number, readonly FieldItem[]>([
+    [OperatorSetField.version, [int64Item(OperatorSetField.version, version)]],
+  ]);
+  if (origin === undefined) {
+    edits.set(OperatorSetField.domain, [textItem(OperatorSetField.domain, domain)]);
+  }
+  return { origin, write: (out) => out.message(ModelField.opset_import, editMessage(origin, edits)) };
+}
+
+function metadataItem({ origin, key, value, isChanged }: MetadataEntry): FieldItem {
+  if (origin !== undefined && !isChanged) {
+    return copyItem(origin);
+  }
+  const edits = new Map([
+    [StringEntryField.key, [textItem(StringEntryField.key, key)]],
+    [StringEntryField.value, [textItem(StringEntryField.value, value)]],
+  ]);
+  return { origin, write: (out) => out.message(ModelField.metadata_props, editMessage(origin, edits)) };
 }
 
 function movedItem(kind: 'Function' | 'TrainingInfo', origin: MessageRange, plan: TensorPlan): FieldItem {

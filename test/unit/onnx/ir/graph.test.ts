@@ -75,6 +75,33 @@ function chain(): Model {
 }
 
 describe('Graph', () => {
+  it('may be edited while its lists are walked', () => {
+    const model = chain();
+    const { graph } = model;
+    for (const node of graph.nodes) {
+      const [output] = node.outputs;
+      const added = graph.addNode(
+        { opType: 'Identity', inputs: [output], outputs: [graph.freshName('copy')] },
+        { after: node },
+      );
+      for (const { node: reader, index } of output!.uses()) {
+        if (reader !== added) {
+          reader.setInput(index, added.outputs[0]);
+        }
+      }
+    }
+    assert.equal(graph.nodes.length, 6);
+    assertLinksAreTrue(model);
+    for (const node of graph.nodes) {
+      if (node.opType === 'Identity') {
+        graph.replaceAllUses(node.outputs[0]!, node.inputs[0]!);
+        graph.removeNode(node);
+      }
+    }
+    assert.equal(graph.nodes.length, 3);
+    assertLinksAreTrue(model);
+  });
+
   it('knows uses and producers, captures included', () => {
     const model = parseModel(kitchenSinkBytes());
     assertLinksAreTrue(model);
