@@ -16,6 +16,8 @@ export async function openWorkbench(address, { width = 1440, height = 900, color
   const browser = await chromium.launch({ executablePath: findChromium(), args: flags });
   const context = await browser.newContext({ viewport: { width, height }, colorScheme });
   const page = await context.newPage();
+  // A busy machine takes its time.
+  page.setDefaultTimeout(60_000);
   const messages = [];
   page.on('console', (message) => messages.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => messages.push(`pageerror: ${error.message}`));

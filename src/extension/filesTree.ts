@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
-import { EDITOR_VIEW_TYPE, EXCLUDED_GLOB, MODEL_GLOB, parentOf, samePath } from './fileNames';
+import { baseName, EDITOR_VIEW_TYPE, EXCLUDED_GLOB, MODEL_GLOB, parentOf, samePath } from './fileNames';
 import type { RecipeIndex } from './recipeIndex';
 
 /** A workspace with more models than this is listed in part. */
@@ -59,6 +59,7 @@ export class FilesTree implements vscode.TreeDataProvider<FileNode>, vscode.Disp
     item.contextValue = node.kind;
     item.iconPath = new vscode.ThemeIcon(node.kind === 'model' ? 'symbol-structure' : 'json');
     item.description = node.kind === 'model' ? folderOf(node.uri) : '';
+    item.accessibilityInformation = { label: [baseName(node.uri), item.description].filter(Boolean).join(', ') };
     item.command =
       node.kind === 'model'
         ? { command: 'vscode.openWith', title: vscode.l10n.t('Open Model'), arguments: [node.uri, EDITOR_VIEW_TYPE] }

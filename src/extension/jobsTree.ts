@@ -72,6 +72,7 @@ function jobItem(job: Job): vscode.TreeItem {
       ? [vscode.l10n.t('{0} steps taken over from an earlier run', snapshot.resumedSteps)]
       : []),
   ].join('\n');
+  item.accessibilityInformation = { label: `${label}, ${item.description}` };
   item.contextValue = contextOf(job);
   item.iconPath = icon(
     snapshot.status === 'done' && snapshot.outsideLimits === true

@@ -102,34 +102,36 @@ function keyAt(
 }
 
 function describe(layer: RecipeLayer): vscode.MarkdownString {
-  const text = new vscode.MarkdownString();
-  // Names come from the model file: they are text, never markdown.
-  text.appendText(`${layer.shortName}: ${layer.description}`);
-  text.appendMarkdown('\n\n');
   const macs = layer.macs === undefined ? '' : ` · ${formatMacs(layer.macs)} MACs`;
-  text.appendText(`${formatCount(layer.parameters)} ${vscode.l10n.t('parameters')}${macs}`);
+  const parts = [
+    `${escapeMarkdown(layer.shortName)}: ${escapeMarkdown(layer.description)}`,
+    `${formatCount(layer.parameters)} ${vscode.l10n.t('parameters')}${macs}`,
+  ];
   if (layer.refusal !== undefined) {
-    text.appendMarkdown('\n\n');
-    text.appendText(vscode.l10n.t('Cannot be quantised: {0}', layer.refusal));
+    parts.push(escapeMarkdown(vscode.l10n.t('Cannot be quantised: {0}', layer.refusal)));
   }
   if (layer.candidates.length > 0) {
-    const unit = layer.lossUnit ?? '';
-    text.appendMarkdown(`\n\n| W | A | ${vscode.l10n.t('loss added')} (${unit}) |\n| ---: | ---: | ---: |\n`);
-    for (const { weightBits, activationBits, loss } of layer.candidates) {
-      text.appendMarkdown(`| ${weightBits} | ${activationBits} | ${loss.toFixed(4)} |\n`);
-    }
+    const unit = layer.lossUnit === undefined ? '' : ` (${layer.lossUnit})`;
+    const rows = layer.candidates.map(
+      ({ weightBits, activationBits, loss }) => `| ${weightBits} | ${activationBits} | ${loss.toFixed(4)} |`,
+    );
+    parts.push([`| W | A | ${vscode.l10n.t('loss added')}${unit} |`, '| ---: | ---: | ---: |', ...rows].join('\n'));
   }
-  return text;
+  return new vscode.MarkdownString(parts.join('\n\n'));
 }
 
 function describeMany(layers: readonly RecipeLayer[]): vscode.MarkdownString {
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0);
-  const text = new vscode.MarkdownString();
-  text.appendText(
-    `${vscode.l10n.t('{0} layers', layers.length)} · ${formatCount(parameters)} ${vscode.l10n.t('parameters')}`,
+  const shown = layers.slice(0, 8).map((layer) => escapeMarkdown(layer.shortName));
+  return new vscode.MarkdownString(
+    [
+      `${vscode.l10n.t('{0} layers', layers.length)} · ${formatCount(parameters)} ${vscode.l10n.t('parameters')}`,
+      `${shown.join(', ')}${layers.length > shown.length ? ', …' : ''}`,
+    ].join('\n\n'),
   );
-  text.appendMarkdown('\n\n');
-  const shown = layers.slice(0, 8).map((layer) => layer.shortName);
-  text.appendText(`${shown.join(', ')}${layers.length > shown.length ? ', …' : ''}`);
-  return text;
+}
+
+/** Names come from the model file: they are text, never markdown. Spaces stay spaces, so that lines can wrap. */
+function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-.!|<>&~]/g, '\\$&').replace(/\s+/g, ' ');
 }
