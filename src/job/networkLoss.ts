@@ -28,9 +28,10 @@ export function meanLoss(loss: LossSum): number {
  * - `kl`: Kullback-Leibler divergence KL(float ‖ changed) of the softmax over the last axis, in nats per row. Needs no
  *   labels, is never negative and vanishes only for equal distributions, so it still tells layers apart when top-1 on a
  *   few hundred samples does not move.
- * - `cross-entropy`: −log p(label), per sample; the caller subtracts the float network's own.
+ * - `cross-entropy`: −log p(label) per row, less the float network's own: losses of several layers are added up, and what
+ *   the float network loses anyway must not be counted once a layer. Below zero where the change happens to help.
  * - `mse`: Σ(y − ŷ)² / Σy² over all float outputs: for outputs that are not class scores.
- * - `top1`: share of rows whose best class is not the label.
+ * - `top1`: share of rows whose best class is not the label, less the float network's own.
  */
 export class NetworkLoss {
   readonly unit: LossUnit;
@@ -64,12 +65,16 @@ export class NetworkLoss {
           sum: klDivergenceSum(this.logits(before), 0, this.logits(after), 0, rows, classes),
           weight: rows,
         };
-      case 'cross-entropy':
+      case 'cross-entropy': {
         invariant(labels !== undefined, 'cross-entropy needs labels');
-        return { sum: crossEntropySum(this.logits(after), 0, rows, classes, labels, 0), weight: rows };
+        const entropy = (values: Float32Array): number =>
+          crossEntropySum(this.logits(values), 0, rows, classes, labels, 0);
+        return { sum: entropy(after) - entropy(before), weight: rows };
+      }
       case 'top1': {
         invariant(labels !== undefined, 'top-1 needs labels');
-        return { sum: rows - countTopK(after, 0, rows, classes, labels, 0, 1), weight: rows };
+        const right = (values: Float32Array): number => countTopK(values, 0, rows, classes, labels, 0, 1);
+        return { sum: right(before) - right(after), weight: rows };
       }
     }
   }

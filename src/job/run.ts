@@ -8,7 +8,7 @@ import { compareModels } from '../export/compareModels';
 import type { ModelComparison } from '../export/compareModels';
 import { exportModel } from '../export/exportModel';
 import type { ExportResult } from '../export/exportModel';
-import { insertQdq, quantizeWeight } from '../methods';
+import { insertQdq } from '../methods';
 import type { LayerPolicy, QdqResult, QuantizedWeight } from '../methods';
 import { dataTypeName } from '../onnx';
 import type { Model } from '../onnx';
@@ -56,8 +56,7 @@ export function quantizeModel(
     const range = analysis.ranges.get(decided.name);
     const { weightBits, activationBits } = decided;
     if (weightBits < FLOAT_BITS) {
-      const settings = job.recipe.quantization.weights;
-      weights.set(decided.name, quantizeWeight(layer, { ...settings, bits: weightBits, gram: range?.gram }));
+      weights.set(decided.name, analysis.weights.quantize(layer, weightBits));
     }
     const grid = activationBits < FLOAT_BITS ? range?.grids.get(activationBits) : undefined;
     policy.set(decided.name, {
@@ -171,16 +170,14 @@ async function lossBetween(
 ): Promise<number> {
   const { calibration, loss } = analysis;
   let total = EMPTY_LOSS;
-  let base = EMPTY_LOSS;
   for (const range of sampleBatches(calibration, job.recipe.quantization.sensitivity.samples)) {
     const feeds = calibration.batch(range.start, range.count);
     const reference = await float.run(feeds);
     const labels = calibration.labels(range.start, range.count);
     total = addLoss(total, loss.measureBatch(reference, await changed.run(feeds), labels));
-    base = addLoss(base, loss.measureBatch(reference, reference, labels));
     throwIfCancelled(signal);
   }
-  return meanLoss(total) - meanLoss(base);
+  return meanLoss(total);
 }
 
 async function accuracyOf(

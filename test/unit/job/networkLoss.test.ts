@@ -44,12 +44,17 @@ describe('NetworkLoss', () => {
     assert.ok(Math.abs(meanLoss(direct) - meanLoss(logits)) < 1e-6);
   });
 
-  it('counts cross-entropy and top-1 against labels', () => {
-    const entropy = new NetworkLoss('cross-entropy', false).measureBatch(outputs(before), outputs(after), labels);
-    const expected = -(Math.log(softmax(after[0]!)[1]!) + Math.log(softmax(after[1]!)[2]!)) / 2;
-    assert.ok(Math.abs(meanLoss(entropy) - expected) < 1e-12);
-    const top = new NetworkLoss('top1', false).measureBatch(outputs(before), outputs(after), labels);
-    assert.deepEqual(top, { sum: 1, weight: 2 });
+  it('counts what cross-entropy and top-1 lose against labels, beyond what the float network loses', () => {
+    const entropyOf = (rows: number[][]) =>
+      -rows.reduce((sum, row, i) => sum + Math.log(softmax(row)[labels[i]!]!), 0) / 2;
+    const entropy = new NetworkLoss('cross-entropy', false);
+    const loss = meanLoss(entropy.measureBatch(outputs(before), outputs(after), labels));
+    assert.ok(Math.abs(loss - (entropyOf(after) - entropyOf(before))) < 1e-12);
+    assert.equal(meanLoss(entropy.measureBatch(outputs(before), outputs(before), labels)), 0);
+    const top1 = new NetworkLoss('top1', false);
+    // Both rows of `before` are right but the second of `after` is not; with other labels the change helps.
+    assert.deepEqual(top1.measureBatch(outputs(before), outputs(after), labels), { sum: 1, weight: 2 });
+    assert.deepEqual(top1.measureBatch(outputs(before), outputs(after), Int32Array.of(0, 0)), { sum: -1, weight: 2 });
   });
 
   it('relates squared errors to the energy of the float outputs', () => {
