@@ -17,7 +17,9 @@ interface AxeResult {
 async function violations(editor: EditorSession): Promise<string[]> {
   await editor.page.evaluate(axeSource);
   const result = await editor.page.evaluate(() =>
-    (window as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run(),
+    (window as unknown as { axe: { run(options: object): Promise<AxeResult> } }).axe.run({
+      resultTypes: ['violations'],
+    }),
   );
   return result.violations.flatMap((violation) =>
     violation.nodes
@@ -26,7 +28,9 @@ async function violations(editor: EditorSession): Promise<string[]> {
   );
 }
 
-describe('webview accessibility', () => {
+describe('webview accessibility', function () {
+  // The checker looks at every element of five states of the window.
+  this.timeout(180_000);
   const suite = editorSuite();
 
   for (const theme of themeKinds) {
@@ -48,15 +52,15 @@ describe('webview accessibility', () => {
     });
   }
 
-  it('has no violations before anything is measured, when reading failed, and at 600 pixels', async () => {
-    for (const name of ['opened', 'broken', 'untrusted', 'tiny'] as const) {
+  for (const name of ['opened', 'broken', 'untrusted', 'tiny'] as const) {
+    it(`has no violations at 600 pixels, ${name}`, async () => {
       const editor = await suite.open(name, { width: 600 });
       for (const tab of ['Overview', 'Layers', 'Bits'] as const) {
         await editor.showTab(tab);
-        assert.deepEqual(await violations(editor), [], `${name} ${tab}`);
+        assert.deepEqual(await violations(editor), [], tab);
       }
-    }
-  });
+    });
+  }
 
   it('reaches everything with the Tab key and shows where the focus is', async () => {
     const editor = await suite.open('optimized');

@@ -56,7 +56,8 @@ export function powerTicks(low: number, high: number, most: number): number[] {
   const step = Math.max(1, Math.ceil((last - first + 1) / most));
   const result: number[] = [];
   for (let exponent = first; exponent <= last; exponent += step) {
-    result.push(10 ** exponent);
+    // 10 ** −4 is not quite 0.0001.
+    result.push(Number(`1e${exponent}`));
   }
   return result;
 }

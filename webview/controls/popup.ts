@@ -54,7 +54,8 @@ export function showPopup(
   open = popup;
   surface.addEventListener('keydown', onKeyDown);
   document.addEventListener('pointerdown', onPointerDown, true);
-  document.body.append(surface);
+  // Inside the landmark of the views, which screen readers list.
+  (document.querySelector('main') ?? document.body).append(surface);
   place(surface, anchor);
   return popup;
 }

@@ -44,7 +44,8 @@ function start(): void {
   const splitter = new Splitter(300, model.view.inspectorWidth, body, (inspectorWidth) =>
     model.remember({ inspectorWidth }),
   );
-  body.append(main, splitter.element, inspector.element);
+  main.append(splitter.element);
+  body.append(main, inspector.element);
   header.element.append(tabs.element);
   root.append(header.element, body);
 
