@@ -49,9 +49,7 @@ async function main() {
   check('format', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']);
   check('types', 'npm', ['run', '--silent', 'typecheck']);
   check('lint', 'npm', ['run', '--silent', 'lint']);
-  if (existsSync(join(root, 'scripts', 'generateSchemas.mjs'))) {
-    check('generated files', process.execPath, ['scripts/generateSchemas.mjs', '--check']);
-  }
+  check('texts for translation', process.execPath, ['scripts/l10n.mjs', '--check']);
   heading('unit');
   count(runMocha('test/unit/**/*.test.ts'));
   if (built) {

@@ -22,13 +22,11 @@ if (built.status !== 0) {
 const { startServer } = await import('./vscodeServer.mjs');
 const server = await startServer({ directory: join(root, '.vscode-test', 'home') });
 const samples = join(root, 'samples');
-const model = join(samples, 'fmnist-resnet20', 'resnet20.onnx');
-console.log('VS Code with Lathe, on the samples of this repository:\n');
+console.log('VS Code with Lathe on the samples of this repository; open fmnist-resnet20/resnet20.onnx there:\n');
 console.log(
   `  ${server.url(samples, [
     ['extensionDevelopmentPath', server.remote(root)],
     ['skipWelcome', 'true'],
-    ['openFile', server.remote(model)],
   ])}\n`,
 );
 console.log('Ctrl-C ends it.');

@@ -9,38 +9,41 @@ interface Situation {
 
 /** Which buttons can be pressed now, and what is missing where not. */
 export function actionsFor({ trusted, onDisk, state }: Situation): EditorState['actions'] {
-  const { t } = vscode.l10n;
   if (!onDisk) {
-    return all(t('The model is not on a disk of this machine.'));
+    return all(vscode.l10n.t('The model is not on a disk of this machine.'));
   }
   if (!trusted) {
-    return all(t('Restricted mode: inspection only. Trust the workspace to run jobs.'));
+    return all(vscode.l10n.t('Restricted mode: inspection only. Trust the workspace to run jobs.'));
   }
   if (state?.model.status !== 'ready') {
-    return all(state?.model.status === 'failed' ? t('The model could not be read.') : t('The model is being read.'));
+    return all(
+      state?.model.status === 'failed'
+        ? vscode.l10n.t('The model could not be read.')
+        : vscode.l10n.t('The model is being read.'),
+    );
   }
   const layers = state.model.value.layers;
   const createRecipe: ActionState =
-    layers.length === 0 ? no(t('The model has no layers that Lathe can compress.')) : { enabled: true };
+    layers.length === 0 ? no(vscode.l10n.t('The model has no layers that Lathe can compress.')) : { enabled: true };
   const recipe = recipeAction(state);
   const running = state.jobs.some((job) => job.status === 'running' || job.status === 'queued');
-  const idle: ActionState = running ? no(t('A job is running.')) : recipe;
+  const idle: ActionState = running ? no(vscode.l10n.t('A job is running.')) : recipe;
   return {
     analyze: idle,
     optimize: idle,
-    export: state.report.status === 'ready' ? { enabled: true } : no(t('Nothing to export yet: run Optimize.')),
+    export:
+      state.report.status === 'ready' ? { enabled: true } : no(vscode.l10n.t('Nothing to export yet: run Optimize.')),
     writePins: recipe,
     createRecipe,
   };
 }
 
 function recipeAction(state: Omit<EditorState, 'actions'>): ActionState {
-  const { t } = vscode.l10n;
   if (state.recipe === undefined) {
-    return no(t('No recipe for this model: create one.'));
+    return no(vscode.l10n.t('No recipe for this model: create one.'));
   }
   if (state.recipe.diagnostics.some((diagnostic) => diagnostic.severity === 'error')) {
-    return no(t('The recipe has errors: open it to see them.'));
+    return no(vscode.l10n.t('The recipe has errors: open it to see them.'));
   }
   return { enabled: true };
 }
