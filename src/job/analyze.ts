@@ -1,7 +1,6 @@
 import { layerMacs, measureWeight, sampleShapes } from '../analysis';
 import type { Layer, RunnerValue, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
-import { quantizeWeight } from '../methods';
 import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
@@ -19,6 +18,7 @@ import type { Recipe } from './recipe/recipe';
 import { scanSensitivity } from './sensitivity';
 import type { SensitivityTarget } from './sensitivity';
 import type { StageTracker } from './stageTracker';
+import { WeightScales } from './weightScales';
 
 /** All measurements of a job, and what they were made with. */
 export interface Analysis {
@@ -26,6 +26,7 @@ export interface Analysis {
   readonly calibration: Dataset;
   readonly evaluation: Dataset | undefined;
   readonly ranges: ReadonlyMap<string, InputRange>;
+  readonly weights: WeightScales;
   readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
   readonly loss: NetworkLoss;
 }
@@ -42,7 +43,7 @@ export async function openData(
   }
   const inputs = modelInputs(job);
   const classes = classCount(job);
-  const options = signal === undefined ? {} : { signal };
+  const options = { scratchDirectory: job.cache.directory, ...(signal === undefined ? {} : { signal }) };
   const loss = lossFor(job);
   const needsLabels = loss.measure === 'cross-entropy' || loss.measure === 'top1';
   const calibration = await openDataset(
@@ -110,11 +111,24 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
     .map((layer) => ({ layer, widths: layerWidths(recipe, layer, edges) }))
     .filter(({ widths }) => !widths.excluded);
   const scope = { ...measurementScope(job), data: calibration.hash };
-  const ranges = await tracker.stage('ranges', wanted.length, (steps) =>
+  let ranges: ReadonlyMap<string, InputRange> = new Map();
+  const weights = new WeightScales(
+    recipe.quantization.weights,
+    job.cache,
+    scope,
+    (layer) => ranges.get(layer.name)?.gram,
+  );
+  ranges = await tracker.stage('ranges', wanted.length, (steps) =>
     measureRanges({
       model: job.model,
       shapes: job.shapes,
-      wanted: wanted.map(({ layer, widths }) => ({ layer, bits: widths.activationBits })),
+      wanted: wanted.map(({ layer, widths }) => ({
+        layer,
+        bits: widths.activationBits,
+        gram:
+          recipe.quantization.weights.range === 'output-mse' &&
+          widths.weightBits.some((bits) => !weights.has(layer, bits)),
+      })),
       dataset: calibration,
       samples: calibration.samples,
       quantization: recipe.quantization,
@@ -131,10 +145,9 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
       layer,
       pairs: pairsFor(recipe, widths.weightBits, widths.activationBits),
       grids: range?.grids ?? new Map(),
-      gram: range?.gram,
     };
   });
-  const { weights, activations, sensitivity } = recipe.quantization;
+  const { activations, sensitivity } = recipe.quantization;
   const scan = await tracker.stage('sensitivity', 0, (steps) =>
     scanSensitivity({
       model: job.model,
@@ -161,7 +174,13 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
   const measured: LayerMeasurement[] = [];
   for (const target of targets) {
     measured.push(
-      measurementOf(job, shapes, target, ranges.get(target.layer.name), scan.candidates.get(target.layer.name) ?? []),
+      measurementOf(
+        shapes,
+        weights,
+        target,
+        ranges.get(target.layer.name),
+        scan.candidates.get(target.layer.name) ?? [],
+      ),
     );
     throwIfCancelled(signal);
   }
@@ -191,7 +210,7 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
     seconds: tracker.elapsedSeconds,
     resumedSteps: tracker.resumedSteps,
   };
-  return { result, calibration, evaluation, ranges, candidates: scan.candidates, loss };
+  return { result, calibration, evaluation, ranges, weights, candidates: scan.candidates, loss };
 }
 
 /** Sizes to count MACs on: the model's own, or those of the first calibration sample where the model leaves them open. */
@@ -256,8 +275,8 @@ async function measureBaseline(
 }
 
 function measurementOf(
-  job: PreparedJob,
   shapes: ShapeTable,
+  weights: WeightScales,
   target: SensitivityTarget,
   range: InputRange | undefined,
   candidates: readonly CandidateMeasurement[],
@@ -270,28 +289,9 @@ function measurementOf(
     parameters: layer.parameters,
     macs: layerMacs(layer, shapes),
     candidates,
-    weightSqnr: widths.map((bits) => ({ bits, decibel: weightSqnr(job, target, bits) })),
+    weightSqnr: widths.map((bits) => ({ bits, decibel: weights.sqnr(layer, bits) })),
     activation: range === undefined ? undefined : { min: range.min, max: range.max, zeros: range.zeros },
   };
-}
-
-function weightSqnr(job: PreparedJob, target: SensitivityTarget, bits: number): number {
-  const { weights } = job.recipe.quantization;
-  const key = cacheKey({
-    ...measurementScope(job),
-    what: 'weight-sqnr',
-    layer: target.layer.name,
-    weights: weightSettings(job.recipe),
-    bits,
-    gram: target.gram?.columns,
-  });
-  const stored = job.cache.get<number>(key);
-  if (stored !== undefined) {
-    return stored;
-  }
-  const { sqnr } = quantizeWeight(target.layer, { ...weights, bits, gram: target.gram });
-  job.cache.put(key, sqnr);
-  return sqnr;
 }
 
 function weightSettings(recipe: Recipe): Readonly<Record<string, unknown>> {

@@ -108,7 +108,7 @@ export interface AllocateResult {
   readonly lockPath: string | undefined;
   readonly solution: Omit<AllocationSolution, 'picks'>;
   readonly layers: readonly AllocatedLayer[];
-  /** Fraction of the float size, and of the float bit-operations. */
+  /** Fraction of the float size, and of the bit-operations with everything at 8 bits. */
   readonly size: number;
   readonly bops: number | undefined;
   readonly lossUnit: LossUnit;

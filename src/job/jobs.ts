@@ -293,6 +293,7 @@ async function analyzeAndStore(job: PreparedJob, tracker: StageTracker): Promise
   const known = readAnalysis(job.cache, job.recipe, job.hash);
   if (known === undefined || tracker.resumedSteps === 0) {
     storeAnalysis(job.cache, job.recipe, job.hash, analysis.result);
+    job.cache.prune();
   }
   return analysis;
 }

@@ -2,8 +2,8 @@ import { cutBefore } from '../analysis';
 import type { Cut, InferenceRunner, Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import { fakeQuantizeInto } from '../kernels';
-import { dequantizeWeight, quantizeWeight } from '../methods';
-import type { GramMatrix, GridWithRange } from '../methods';
+import { dequantizeWeight } from '../methods';
+import type { GridWithRange } from '../methods';
 import { extractModel } from '../onnx';
 import type { Model, TensorType, Value } from '../onnx';
 import type { MeasurementCache } from './cache/measurementCache';
@@ -15,10 +15,10 @@ import { floatTensorData, floatValues } from './floatTensor';
 import type { CandidateMeasurement } from './jobTypes';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
 import type { LossSum, NetworkLoss } from './networkLoss';
-import type { RecipeQuantization } from './recipe/recipe';
 import { sampleBatches } from './sampleBatches';
 import type { SampleRange } from './sampleBatches';
 import type { StageSteps } from './stageTracker';
+import type { WeightScales } from './weightScales';
 
 /** One layer with the widths to be tried on it. */
 export interface SensitivityTarget {
@@ -27,7 +27,6 @@ export interface SensitivityTarget {
   readonly pairs: readonly WidthPair[];
   /** Grid of the layer's input at each width below 32. */
   readonly grids: ReadonlyMap<number, GridWithRange>;
-  readonly gram: GramMatrix | undefined;
 }
 
 export interface SensitivityOptions {
@@ -38,7 +37,7 @@ export interface SensitivityOptions {
   readonly dataset: Dataset;
   readonly samples: number;
   readonly loss: NetworkLoss;
-  readonly weights: RecipeQuantization['weights'];
+  readonly weights: WeightScales;
   /** Bytes of activations that may be held at a time. */
   readonly memoryLimit: number;
   readonly factory: RunnerFactory;
@@ -343,11 +342,7 @@ class Scan {
 
   private quantizedWeight(target: SensitivityTarget, bits: number): TensorData {
     const { layer } = target;
-    const quantized = quantizeWeight(layer, {
-      ...this.options.weights,
-      bits,
-      ...(target.gram === undefined ? {} : { gram: target.gram }),
-    });
+    const quantized = this.options.weights.quantize(layer, bits);
     return floatTensorData(layer.weight.tensor.dataType, layer.weight.shape, dequantizeWeight(quantized));
   }
 

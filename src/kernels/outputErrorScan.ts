@@ -117,7 +117,10 @@ function roundingErrorInto(
   }
 }
 
-/** e G eᵀ for four vectors lying one after another, reading the upper triangle of a symmetric G once. */
+/**
+ * e G eᵀ for four vectors lying one after another, reading the upper triangle of a symmetric G once. Two rows of G are
+ * walked together, so that each element of e that is loaded serves twice.
+ */
 function quadraticFormsOfFour(e: Float64Array, n: number, g: Float64Array, ldg: number, out: Float64Array): void {
   const at1 = n;
   const at2 = 2 * n;
@@ -126,24 +129,48 @@ function quadraticFormsOfFour(e: Float64Array, n: number, g: Float64Array, ldg: 
   let s1 = 0;
   let s2 = 0;
   let s3 = 0;
-  for (let i = 0; i < n; i++) {
+  let i = 0;
+  for (; i + 1 < n; i += 2) {
     const row = i * ldg;
+    const below = row + ldg;
     const half = 0.5 * g[row + i]!;
-    let d0 = half * e[i]!;
-    let d1 = half * e[at1 + i]!;
-    let d2 = half * e[at2 + i]!;
-    let d3 = half * e[at3 + i]!;
-    for (let j = i + 1; j < n; j++) {
+    const beside = g[row + i + 1]!;
+    const halfBelow = 0.5 * g[below + i + 1]!;
+    let a0 = half * e[i]! + beside * e[i + 1]!;
+    let a1 = half * e[at1 + i]! + beside * e[at1 + i + 1]!;
+    let a2 = half * e[at2 + i]! + beside * e[at2 + i + 1]!;
+    let a3 = half * e[at3 + i]! + beside * e[at3 + i + 1]!;
+    let b0 = halfBelow * e[i + 1]!;
+    let b1 = halfBelow * e[at1 + i + 1]!;
+    let b2 = halfBelow * e[at2 + i + 1]!;
+    let b3 = halfBelow * e[at3 + i + 1]!;
+    for (let j = i + 2; j < n; j++) {
       const v = g[row + j]!;
-      d0 += v * e[j]!;
-      d1 += v * e[at1 + j]!;
-      d2 += v * e[at2 + j]!;
-      d3 += v * e[at3 + j]!;
+      const w = g[below + j]!;
+      const e0 = e[j]!;
+      const e1 = e[at1 + j]!;
+      const e2 = e[at2 + j]!;
+      const e3 = e[at3 + j]!;
+      a0 += v * e0;
+      a1 += v * e1;
+      a2 += v * e2;
+      a3 += v * e3;
+      b0 += w * e0;
+      b1 += w * e1;
+      b2 += w * e2;
+      b3 += w * e3;
     }
-    s0 += e[i]! * d0;
-    s1 += e[at1 + i]! * d1;
-    s2 += e[at2 + i]! * d2;
-    s3 += e[at3 + i]! * d3;
+    s0 += e[i]! * a0 + e[i + 1]! * b0;
+    s1 += e[at1 + i]! * a1 + e[at1 + i + 1]! * b1;
+    s2 += e[at2 + i]! * a2 + e[at2 + i + 1]! * b2;
+    s3 += e[at3 + i]! * a3 + e[at3 + i + 1]! * b3;
+  }
+  if (i < n) {
+    const half = 0.5 * g[i * ldg + i]!;
+    s0 += half * e[i]! * e[i]!;
+    s1 += half * e[at1 + i]! * e[at1 + i]!;
+    s2 += half * e[at2 + i]! * e[at2 + i]!;
+    s3 += half * e[at3 + i]! * e[at3 + i]!;
   }
   out[0] = 2 * s0;
   out[1] = 2 * s1;

@@ -41,7 +41,7 @@ export class ActivationInserter {
     if (value === undefined) {
       return { refusal: 'the layer has no data input' };
     }
-    const form = this.dialect.plainForm(grid.qmin < 0 ? DataType.INT8 : DataType.UINT8, false);
+    const form = this.dialect.inputForm(grid.qmin < 0 ? DataType.INT8 : DataType.UINT8);
     if ('refusal' in form) {
       return form;
     }

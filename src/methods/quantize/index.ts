@@ -4,6 +4,7 @@ export {
   dequantizeWeight,
   perChannelObstacle,
   quantizeWeight,
+  type KnownScales,
   type QuantizedWeight,
   type WeightQuantizer,
   type WeightRange,

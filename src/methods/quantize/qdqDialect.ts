@@ -1,5 +1,6 @@
 import { DataType, MICROSOFT_DOMAIN, ONNX_DOMAIN, type Model } from '../../onnx';
 import type { Layer } from '../../analysis';
+import { canMoveAttributes, moveAttributesToInputs } from './attributesToInputs';
 import { irVersionOfOpset, irVersionOfType, raiseIrVersion } from './irVersions';
 import { opsetRaise, type OpsetBlocker } from './opsetRaise';
 import type { QuantizedWeight } from './quantizeWeight';
@@ -22,6 +23,12 @@ export interface QdqOptions {
 /** First opset of the default domain with the feature in QuantizeLinear and DequantizeLinear. */
 const OPSET_OF = { scalar: 10, axis: 13, int4: 21, int2: 25 } as const;
 type Feature = keyof typeof OPSET_OF;
+
+/**
+ * ONNX Runtime fuses quantised inputs into operators of the standard domain (QLinearConv, Round…), the last of which came
+ * with this opset: below it, a model with quantised inputs does not load, whatever domain quantises them.
+ */
+const FUSED_INPUTS_OPSET = 11;
 
 /** What one layer asks of the format. */
 export interface QdqNeed {
@@ -56,13 +63,16 @@ export class QdqDialect {
     this.opsetBefore = model.opset();
     this.irBefore = model.irVersion;
     this.fallback = options.fallback ?? 'com.microsoft';
+    if (needs.some((need) => need.hasActivation)) {
+      this.makeRoomForFusedInputs();
+    }
     const wanted = new Set<Feature>();
     for (const need of needs) {
       this.wantedBy(need, wanted);
     }
     const levels = [...wanted].map((feature) => OPSET_OF[feature]).sort((a, b) => b - a);
     let blockers: readonly OpsetBlocker[] = [];
-    let opset = this.opsetBefore;
+    let opset = model.opset();
     for (const level of levels) {
       const raise = opsetRaise(model, level);
       if (raise.possible) {
@@ -120,7 +130,14 @@ export class QdqDialect {
       : { refusal: lacking };
   }
 
-  /** How an 8-bit activation is quantised, or (per axis) a bias dequantised; a reason when it cannot be. */
+  /** How an input is quantised; a reason when it cannot be. */
+  inputForm(type: DataType): QdqForm | { readonly refusal: string } {
+    return this.opset < FUSED_INPUTS_OPSET
+      ? { refusal: `ONNX Runtime runs quantised inputs from opset ${FUSED_INPUTS_OPSET} on${this.why()}` }
+      : this.plainForm(type, false);
+  }
+
+  /** How an 8-bit tensor with one scale is written, or (per axis) a bias; a reason when it cannot be. */
   plainForm(type: DataType, perAxis: boolean): QdqForm | { readonly refusal: string } {
     const feature = perAxis ? 'axis' : 'scalar';
     if (this.has(feature)) {
@@ -135,6 +152,19 @@ export class QdqDialect {
     this.requireIr(irVersionOfType(form.type));
     if (form.domain === MICROSOFT_DOMAIN && !this.model.opsets.has(MICROSOFT_DOMAIN)) {
       this.model.setOpset(MICROSOFT_DOMAIN, 1);
+    }
+  }
+
+  /** Brings an old model to opset 11 where that takes no more than writing attributes as inputs. */
+  private makeRoomForFusedInputs(): void {
+    const raise = opsetRaise(this.model, FUSED_INPUTS_OPSET);
+    if (raise.possible) {
+      return;
+    }
+    const nodes = [...this.model.allGraphs()].flatMap((graph) => [...graph.nodes]);
+    const movable = new Set(nodes.filter((node) => canMoveAttributes(node, this.opsetBefore)).map((node) => node.key));
+    if (raise.blockers.every((blocker) => movable.has(blocker.node))) {
+      moveAttributesToInputs(this.model);
     }
   }
 

@@ -56,6 +56,21 @@ export interface QuantizedWeight {
 
 /** Lowest threshold tried by the output-error scan, in per cent of the full range. */
 const OUTPUT_SCAN_FROM = 50;
+/**
+ * Seven and eight bits hardly clip: looking at every fifth per cent first, then around the best, finds the same scale as
+ * trying all 51. Below, the curve is jagged and a coarse first look costs up to 5 % of the error.
+ */
+function outputScanStep(bits: number): number {
+  return bits >= 7 ? 5 : 1;
+}
+
+/** Scales found earlier for the same layer and settings: saves the search. */
+export interface KnownScales {
+  readonly scales: ArrayLike<number>;
+  readonly zeroPoints: ArrayLike<number>;
+  /** The range they were found by. */
+  readonly range: WeightRange;
+}
 
 /**
  * Quantises the weight of a layer. Loads the weight; changes nothing.
@@ -68,7 +83,7 @@ const OUTPUT_SCAN_FROM = 50;
  */
 export function quantizeWeight(
   layer: Layer,
-  options: WeightQuantizer & { readonly gram?: GramMatrix | undefined },
+  options: WeightQuantizer & { readonly gram?: GramMatrix | undefined; readonly known?: KnownScales | undefined },
 ): QuantizedWeight {
   const { bits, symmetric } = options;
   if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
@@ -82,17 +97,18 @@ export function quantizeWeight(
   const obstacle = options.granularity === 'per-channel' ? perChannelObstacle(layer) : undefined;
   const perChannel = options.granularity === 'per-channel' && obstacle === undefined;
   const sets = perChannel ? matrix.scales : 1;
-  const gram = usableGram(layer, matrix, options);
-  const range = options.range === 'output-mse' && gram === undefined ? 'mse' : options.range;
+  const known = options.known?.scales.length === sets ? options.known : undefined;
+  const gram = known === undefined ? usableGram(layer, matrix, options) : undefined;
+  const range = known?.range ?? (options.range === 'output-mse' && gram === undefined ? 'mse' : options.range);
 
   const { qmin, qmax } = symmetric ? signedRange(bits, true) : unsignedRange(bits);
   const scales = new Float32Array(sets);
   const zeroPoints = new Int32Array(sets);
-  const search = new RangeSearch(matrix, sets, bits, symmetric, gram);
+  const search = known === undefined ? new RangeSearch(matrix, sets, bits, symmetric, gram) : undefined;
   for (let set = 0; set < sets; set++) {
-    const grid = search.grid(set, range);
-    scales[set] = grid.scale;
-    zeroPoints[set] = grid.zeroPoint;
+    const grid = search?.grid(set, range);
+    scales[set] = grid?.scale ?? known!.scales[set]!;
+    zeroPoints[set] = grid?.zeroPoint ?? known!.zeroPoints[set]!;
   }
 
   const { rows, columns, data } = matrix;
@@ -244,6 +260,7 @@ class RangeSearch {
         qmax,
         this.scratch,
         OUTPUT_SCAN_FROM,
+        outputScanStep(this.bits),
       );
       return { scale, zeroPoint: 0, qmin, qmax };
     }

@@ -69,6 +69,9 @@ describe('allocation over a measured model', function () {
       0,
     );
     assert.equal(smallest.sizeBits, expected);
+    const fraction = Number(/the smallest budget is "size": (\d+\.\d+)/.exec(error.message)?.[1]);
+    const exact = expected / model.totals.floatBits;
+    assert.ok(fraction >= exact && fraction < exact + 2e-4, error.message);
     assert.ok((await allocateJob(workspace.recipePath, { size: expected / model.totals.floatBits })).size < 0.12);
   });
 

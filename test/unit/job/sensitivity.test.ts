@@ -9,6 +9,7 @@ import { openData } from '../../../src/job/analyze';
 import { scanSensitivity } from '../../../src/job/sensitivity';
 import type { SensitivityTarget } from '../../../src/job/sensitivity';
 import { StageTracker } from '../../../src/job/stageTracker';
+import { WeightScales } from '../../../src/job/weightScales';
 import { dequantizeWeight, quantizeWeight } from '../../../src/methods';
 import { DataType, Tensor } from '../../../src/onnx';
 import { SampleWorkspace, smallJob } from '../../support/sampleWorkspace';
@@ -31,7 +32,7 @@ describe('scanSensitivity', () => {
     const ranges = await measureRanges({
       model: job.model,
       shapes: job.shapes,
-      wanted: layers.map((layer) => ({ layer, bits: [4, 8] })),
+      wanted: layers.map((layer) => ({ layer, bits: [4, 8], gram: false })),
       dataset: calibration,
       samples: SAMPLES,
       quantization: job.recipe.quantization,
@@ -58,7 +59,7 @@ describe('scanSensitivity', () => {
       dataset: calibration,
       samples: SAMPLES,
       loss: new NetworkLoss('kl', false),
-      weights: job.recipe.quantization.weights,
+      weights: new WeightScales(job.recipe.quantization.weights, job.cache, { test: 'scales' }),
       factory: job.factory,
       cache: job.cache,
       steps: quietSteps,
@@ -74,10 +75,12 @@ describe('scanSensitivity', () => {
     weightBits: number,
     activationBits: number,
   ): Promise<number> {
-    const { job, calibration, options } = setup;
+    const { job, calibration } = setup;
     const model = job.model.clone();
     const node = model.graph.nodes.find((candidate) => candidate.key === target.layer.node.key)!;
-    const weight = dequantizeWeight(quantizeWeight(target.layer, { ...options.weights, bits: weightBits }));
+    const weight = dequantizeWeight(
+      quantizeWeight(target.layer, { ...job.recipe.quantization.weights, bits: weightBits }),
+    );
     const name = model.graph.freshName('weight');
     node.setInput(
       target.layer.weight.inputIndex,

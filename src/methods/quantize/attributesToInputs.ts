@@ -1,0 +1,76 @@
+import { DataType, ONNX_DOMAIN, Tensor, type Model, type Node } from '../../onnx';
+
+/** An attribute that became an input. */
+interface Move {
+  readonly attribute: string;
+  readonly input: number;
+  /** `axes`: a list of int64; `float`: a scalar of the element type of the data. */
+  readonly form: 'axes' | 'float';
+}
+
+interface Moves {
+  /** Opset that moved them. */
+  readonly opset: number;
+  readonly moves: readonly Move[];
+}
+
+const list = (attribute: string, input: number): Move => ({ attribute, input, form: 'axes' });
+const scalar = (attribute: string, input: number): Move => ({ attribute, input, form: 'float' });
+
+/** Operators that take as inputs, in opsets 10 and 11, what were attributes before, and mean the same otherwise. */
+const MOVES: Readonly<Record<string, Moves>> = {
+  Clip: { opset: 11, moves: [scalar('min', 1), scalar('max', 2)] },
+  Pad: { opset: 11, moves: [list('pads', 1), scalar('value', 2)] },
+  Slice: { opset: 10, moves: [list('starts', 1), list('ends', 2), list('axes', 3)] },
+  TopK: { opset: 10, moves: [list('k', 1)] },
+};
+
+/**
+ * Whether {@link moveAttributesToInputs} writes this node of an older opset in the form of opset 11, so that it computes
+ * what it did. Padding of floats only: an attribute `value` says nothing of other types.
+ */
+export function canMoveAttributes(node: Node, opset: number): boolean {
+  const known = movesOf(node, opset);
+  if (known === undefined) {
+    return false;
+  }
+  const type = node.inputs[0]?.type;
+  const isFloat = type === undefined || (type.kind === 'tensor' && type.elementType === DataType.FLOAT);
+  return isFloat || known.moves.every((move) => move.form === 'axes');
+}
+
+/** Rewrites the nodes that {@link canMoveAttributes} accepts, in all graphs, and declares opset 11. */
+export function moveAttributesToInputs(model: Model): void {
+  const opset = model.opset();
+  for (const graph of model.allGraphs()) {
+    for (const node of graph.nodes) {
+      if (canMoveAttributes(node, opset)) {
+        moveAll(node, movesOf(node, opset)!.moves);
+      }
+    }
+  }
+  model.setOpset(ONNX_DOMAIN, 11);
+}
+
+function movesOf(node: Node, opset: number): Moves | undefined {
+  const known = Object.hasOwn(MOVES, node.opType) && node.domain === ONNX_DOMAIN ? MOVES[node.opType] : undefined;
+  return known !== undefined && known.opset > opset ? known : undefined;
+}
+
+function moveAll(node: Node, moves: readonly Move[]): void {
+  const { graph } = node;
+  for (const { attribute, input, form } of moves) {
+    const given = node.attributes.get(attribute);
+    if (given === undefined) {
+      continue;
+    }
+    const name = graph.freshName(`${node.key}_${attribute}`);
+    const numbers = given.type === 'INTS' || given.type === 'FLOATS' ? given.value : [(given as { value: number }).value];
+    const tensor =
+      form === 'float'
+        ? Tensor.fromFloat32(name, [], Float32Array.from(numbers))
+        : Tensor.fromIntegers(name, DataType.INT64, [numbers.length], numbers);
+    node.setInput(input, graph.addInitializer(tensor));
+    node.removeAttribute(attribute);
+  }
+}
