@@ -18,7 +18,7 @@ const allowed = [
   [/^extension\/dist\/webview\/[\w-]+\.ttf$/, false],
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
   [/^extension\/media\/(icon\.png|lathe\.svg|walkthrough\/\w+\.md)$/, true],
-  [/^extension\/schemas\/lathe\.[\w.-]+\.schema\.json$/, true],
+  [/^extension\/schemas\/lathe\.(recipe|lock|report)\.schema\.json$/, true],
   [
     /^extension\/samples\/fmnist-resnet20\/(README\.md|resnet20\.onnx|calibration\.npz|evaluation\.npz|resnet20\.lathe\.json)$/,
     true,
