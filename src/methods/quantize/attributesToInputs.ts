@@ -60,17 +60,21 @@ function movesOf(node: Node, opset: number): Moves | undefined {
 function moveAll(node: Node, moves: readonly Move[]): void {
   const { graph } = node;
   for (const { attribute, input, form } of moves) {
-    const given = node.attributes.get(attribute);
-    if (given === undefined) {
+    if (!node.attributes.has(attribute)) {
       continue;
     }
     const name = graph.freshName(`${node.key}_${attribute}`);
-    const numbers = given.type === 'INTS' || given.type === 'FLOATS' ? given.value : [(given as { value: number }).value];
     const tensor =
       form === 'float'
-        ? Tensor.fromFloat32(name, [], Float32Array.from(numbers))
-        : Tensor.fromIntegers(name, DataType.INT64, [numbers.length], numbers);
+        ? Tensor.fromFloat32(name, [], Float32Array.of(node.float(attribute, 0)))
+        : integers(name, node.ints(attribute) ?? [node.int(attribute, 0)]);
     node.setInput(input, graph.addInitializer(tensor));
     node.removeAttribute(attribute);
   }
+}
+
+/** "To the end" is written as the largest int64 or nearly so; any number beyond all dimensions says the same. */
+function integers(name: string, values: readonly number[]): Tensor {
+  const within = values.map((value) => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)));
+  return Tensor.fromIntegers(name, DataType.INT64, [within.length], within);
 }

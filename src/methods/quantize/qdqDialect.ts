@@ -25,10 +25,12 @@ const OPSET_OF = { scalar: 10, axis: 13, int4: 21, int2: 25 } as const;
 type Feature = keyof typeof OPSET_OF;
 
 /**
- * ONNX Runtime fuses quantised inputs into operators of the standard domain (QLinearConv, Round…), the last of which came
- * with this opset: below it, a model with quantised inputs does not load, whatever domain quantises them.
+ * ONNX Runtime fuses layers with quantised inputs into operators of the standard domain that came with opset 10, whatever
+ * domain quantises them; below, such a model does not load at its default optimisation level.
  */
-const FUSED_INPUTS_OPSET = 11;
+const FUSED_OPSET = 10;
+/** It also rounds biases that stayed float, by an operator of opset 11. */
+const ROUNDED_BIAS_OPSET = 11;
 
 /** What one layer asks of the format. */
 export interface QdqNeed {
@@ -132,8 +134,8 @@ export class QdqDialect {
 
   /** How an input is quantised; a reason when it cannot be. */
   inputForm(type: DataType): QdqForm | { readonly refusal: string } {
-    return this.opset < FUSED_INPUTS_OPSET
-      ? { refusal: `ONNX Runtime runs quantised inputs from opset ${FUSED_INPUTS_OPSET} on${this.why()}` }
+    return this.opset < FUSED_OPSET
+      ? { refusal: `ONNX Runtime runs quantised inputs from opset ${FUSED_OPSET} on${this.why()}` }
       : this.plainForm(type, false);
   }
 
@@ -157,7 +159,7 @@ export class QdqDialect {
 
   /** Brings an old model to opset 11 where that takes no more than writing attributes as inputs. */
   private makeRoomForFusedInputs(): void {
-    const raise = opsetRaise(this.model, FUSED_INPUTS_OPSET);
+    const raise = opsetRaise(this.model, ROUNDED_BIAS_OPSET);
     if (raise.possible) {
       return;
     }
