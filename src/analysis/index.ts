@@ -9,6 +9,7 @@ export type {
 export type { Layer, LayerBias, LayerKind, LayerWeight, Verdict } from './layer';
 export { findLayers, type FindLayersOptions } from './findLayers';
 export { describeLayer } from './describeLayer';
+export { modelFacts, type ModelFacts } from './modelFacts';
 export { isPlain, storedAxis, traceConstant, type ChainStep, type ConstantChain } from './constantChain';
 export { evaluateChain, storedOrder } from './evaluateChain';
 export { mergeTypes, type ShapeTable } from './shapeTable';

@@ -3,13 +3,14 @@ import {
   findLayers,
   layerMacs,
   measureWeight,
+  modelFacts,
   totalMacs,
   type Layer,
   type ShapeTable,
   type Verdict,
 } from '../analysis';
 import { LatheError, throwIfCancelled } from '../base/errors';
-import { dataTypeName, ONNX_DOMAIN, type Model, type Value } from '../onnx';
+import { dataTypeName, type Model, type Value } from '../onnx';
 import type { InspectOutput } from './outputSchemas';
 
 type LayerOutput = InspectOutput['layers'][number];
@@ -22,33 +23,24 @@ export function inspectModel(
   options: { readonly weights: boolean; readonly signal: AbortSignal; onLayer?(done: number, total: number): void },
 ): InspectOutput {
   const layers = findLayers(model);
-  const counted = new Set<string>();
-  let parameters = 0;
-  for (const layer of layers) {
-    if (layer.tie === undefined || !counted.has(layer.tie)) {
-      parameters += layer.parameters;
-      counted.add(layer.tie ?? layer.name);
-    }
-  }
+  const facts = modelFacts(model, layers);
   return {
     path,
     fileBytes: model.fileBytes,
     externalFiles: model.externalFiles.map(({ location, bytes }) => ({ name: location, bytes })),
     irVersion: model.irVersion,
-    opsets: [...model.opsets].map(([domain, version]) => ({
-      domain: domain === ONNX_DOMAIN ? 'ai.onnx' : domain,
-      version,
-    })),
-    producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
+    opsets: [...facts.opsets],
+    producer: facts.producer,
     graph: model.graph.name,
     nodes: model.graph.nodes.length,
-    operators: countOperators(model),
+    operators: [...facts.operatorCounts],
     inputs: model.graph.trueInputs.map((value) => valueOutput(value, shapes)),
     outputs: model.graph.outputs.map((value) => valueOutput(value, shapes)),
-    parameters,
+    parameters: facts.parameters,
+    layerParameters: facts.layerParameters,
     macs: totalMacs(layers, shapes) ?? null,
     weightsRead: options.weights,
-    notes: notesOn(model, layers),
+    notes: [...facts.notes],
     layers: layers.map((layer, index) => {
       throwIfCancelled(options.signal);
       options.onLayer?.(index, layers.length);
@@ -115,30 +107,4 @@ function valueOutput(value: Value, shapes: ShapeTable): InspectOutput['inputs'][
     type: known === undefined ? '?' : dataTypeName(known.elementType),
     shape: known?.shape?.map((dimension) => dimension ?? null) ?? null,
   };
-}
-
-function countOperators(model: Model): InspectOutput['operators'] {
-  const counts = new Map<string, number>();
-  for (const { domain, opType } of model.graph.nodes) {
-    const operator = domain === ONNX_DOMAIN ? opType : `${domain}.${opType}`;
-    counts.set(operator, (counts.get(operator) ?? 0) + 1);
-  }
-  return [...counts]
-    .map(([operator, count]) => ({ operator, count }))
-    .sort((a, b) => b.count - a.count || (a.operator < b.operator ? -1 : 1));
-}
-
-function notesOn(model: Model, layers: readonly Layer[]): string[] {
-  const notes: string[] = [];
-  if (layers.length === 0) {
-    notes.push('No layer with weights was found: there is nothing to quantise.');
-  }
-  if (model.functions.length > 0) {
-    notes.push(`${model.functions.length} local functions: layers inside them are not listed.`);
-  }
-  const nested = model.graph.nodes.filter((node) => node.subgraphs.length > 0).length;
-  if (nested > 0) {
-    notes.push(`${nested} nodes with sub-graphs: layers inside them are not listed.`);
-  }
-  return notes;
 }

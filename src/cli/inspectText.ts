@@ -30,7 +30,7 @@ export function inspectText(output: InspectOutput, file: string, style: Style, w
   const more = output.operators.length > 5 ? ', …' : '';
   const macs = output.macs === null ? 'MACs unknown' : `${formatCount(output.macs)} MACs`;
   parts.push(
-    `\n${groupDigits(output.parameters)} parameters in ${output.layers.length} layers · ${macs}\n`,
+    `\n${groupDigits(output.parameters)} parameters, ${groupDigits(output.layerParameters)} of them in ${output.layers.length} layers · ${macs}\n`,
     `${shorten(`${output.nodes} nodes: ${printable(operators.join(', '))}${more}`, width, 'end')}\n\n`,
   );
   if (output.layers.length > 0) {

@@ -41,7 +41,7 @@ describe('lathe inspect', () => {
       assert.deepEqual(layer.weight.shape, weights.get(layer.weight.name));
       parameters += layer.weight.shape.reduce((a, b) => a * b, 1);
     }
-    assert.equal(value.parameters, parameters);
+    assert.equal(value.layerParameters, parameters);
     assert.equal(
       value.layers.length,
       proto.graph!.node.filter((n) => n.opType === 'Conv' || n.opType === 'Gemm').length,
