@@ -38,8 +38,8 @@ export function biasObstacle(layer: Layer, weight: QuantizedWeight): string | un
 /**
  * Bias as int32 codes with scale s_x · s_w[i] and zero point 0, the form integer kernels add to their sums.
  *
- * A channel whose bias would overflow gets a larger s_w and its weight codes are rounded to it: next to such a bias the
- * weights do not count. A channel of zero weights gets the s_w that suits its bias, since its own is arbitrary. Both need
+ * A channel whose bias would overflow, or whose scale float32 cannot hold, gets a larger s_w and its weight codes are
+ * rounded to it: next to such a bias the weights do not count. A channel of zero weights gets the s_w that suits its bias, since its own is arbitrary. Both need
  * scales per channel; `mayRescale` is false for tied weights. A string says why it cannot be done.
  */
 export function quantizeBias(
@@ -66,14 +66,14 @@ export function quantizeBias(
       freed.push(i);
     }
     let scale = Math.fround(scaleX * weightScales[at]!);
-    if (!(scale >= SMALLEST_SCALE)) {
-      return 'the scale of the bias is below the smallest float32';
-    }
-    if (Math.abs(b) / scale > LARGEST_CODE) {
+    const smallest = Math.max(SMALLEST_SCALE, Math.abs(b) / LARGEST_CODE);
+    if (!(scale >= smallest)) {
       if (weight.axis === undefined || !mayRescale) {
-        return `int32 cannot hold the bias ${b} at scale ${scale}`;
+        return scale >= SMALLEST_SCALE
+          ? `int32 cannot hold the bias ${b} at scale ${scale}`
+          : 'the scale of the bias is below the smallest float32';
       }
-      weightScales[at] = Math.fround((Math.abs(b) / LARGEST_CODE / scaleX) * (1 + 2 ** -20));
+      weightScales[at] = Math.fround((smallest / scaleX) * (1 + 2 ** -20));
       scale = Math.fround(scaleX * weightScales[at]);
       raised.push(i);
     }

@@ -45,12 +45,13 @@ export function insertQdq(
 ): QdqResult {
   checkPolicy(layers, policy);
   const refused: Refusal[] = [];
-  const jobs = layers.map((layer) => planLayer(layer, policy.layers.get(layer.name), refused));
+  const planned = layers.map((layer) => planLayer(layer, policy.layers.get(layer.name), refused));
   const dialect = new QdqDialect(
     model,
-    jobs.map((job) => ({ layer: job.layer, weight: job.weight, hasActivation: job.activation !== undefined })),
+    planned.map((job) => ({ layer: job.layer, weight: job.weight, hasActivation: job.activation !== undefined })),
     options,
   );
+  const jobs = planned.map((job) => withRunnableInput(job, dialect, refused));
   // Inputs first: whether a Relu or Clip in front can be changed depends on all readers of a value being known.
   const activations = new ActivationInserter(model.graph, dialect);
   for (const job of jobs) {
@@ -119,6 +120,28 @@ function planLayer(layer: Layer, asked: LayerPolicy | undefined, refused: Refusa
   // Scales are stored as float32: bounds and biases are worked out from what is stored.
   const grid = activation === undefined ? undefined : { ...activation, scale: Math.fround(activation.scale) };
   return { layer, weight, activation: grid, notes };
+}
+
+/** Keeps the input float where the bias has to stay float and the opset is too old for ONNX Runtime to deal with that. */
+function withRunnableInput(job: LayerJob, dialect: QdqDialect, refused: Refusal[]): LayerJob {
+  const { layer, weight, activation } = job;
+  const { bias } = layer;
+  const isConstant = bias !== undefined && bias.node === layer.node && !bias.value.isOverridable;
+  if (!isConstant || weight === undefined || activation === undefined || dialect.takesFloatBias(weight)) {
+    return job;
+  }
+  const obstacle =
+    biasObstacle(layer, weight) ??
+    quantizeBias(bias.tensor.toFloat32(), activation.scale, weight, layer.tie === undefined);
+  if (typeof obstacle !== 'string') {
+    return job;
+  }
+  refused.push({
+    applied: false,
+    reason: `the input stays float: the bias does too (${obstacle}), and ONNX Runtime takes both only from a later opset on`,
+    nodes: [layer.name],
+  });
+  return { ...job, activation: undefined };
 }
 
 function rewriteLayer(

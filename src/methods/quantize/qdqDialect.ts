@@ -29,7 +29,10 @@ type Feature = keyof typeof OPSET_OF;
  * domain quantises them; below, such a model does not load at its default optimisation level.
  */
 const FUSED_OPSET = 10;
-/** It also rounds biases that stayed float, by an operator of opset 11. */
+/**
+ * It also quantises biases that stayed float: divides, rounds (an operator of opset 11) and dequantises (along an axis from
+ * opset 13 on).
+ */
 const ROUNDED_BIAS_OPSET = 11;
 
 /** What one layer asks of the format. */
@@ -137,6 +140,11 @@ export class QdqDialect {
     return this.opset < FUSED_OPSET
       ? { refusal: `ONNX Runtime runs quantised inputs from opset ${FUSED_OPSET} on${this.why()}` }
       : this.plainForm(type, false);
+  }
+
+  /** Whether ONNX Runtime loads a layer with quantised input, this weight and a constant float bias. */
+  takesFloatBias(weight: QuantizedWeight): boolean {
+    return this.opset >= (weight.scales.length > 1 ? OPSET_OF.axis : ROUNDED_BIAS_OPSET);
   }
 
   /** How an 8-bit tensor with one scale is written, or (per axis) a bias; a reason when it cannot be. */

@@ -31,11 +31,11 @@ const conv = (from: string, to: string): NodeSpec => ({
   outputs: [to],
 });
 
-function quantize(model: Model) {
+function quantize(model: Model, granularity: 'per-channel' | 'per-tensor' = 'per-channel') {
   const layers = findLayers(model);
   const weight = quantizeWeight(layers[0]!, {
     bits: 8,
-    granularity: 'per-channel',
+    granularity,
     symmetric: true,
     range: 'min-max',
   });
@@ -130,5 +130,48 @@ describe('insertQdq on models older than opset 11', () => {
       (await runModel(build(9, nodes()), x(), 'deploy')).get('y')!,
       0.05,
     );
+  });
+
+  for (const [opset, granularity] of [
+    [10, 'per-tensor'],
+    [12, 'per-channel'],
+  ] as const) {
+    it(`keeps an input float when the bias must stay float at opset ${opset}, ${granularity}`, async () => {
+      const nodes = (): NodeSpec[] => [
+        conv('x', 'c'),
+        { opType: 'Relu', name: 'relu', inputs: ['c'], outputs: ['r'] },
+        opset === 10
+          ? { opType: 'Resize', name: 'grow', inputs: ['r', 'scales'], outputs: ['y'] }
+          : { opType: 'Unsqueeze', name: 'lift', inputs: ['r'], outputs: ['y'], attributes: { axes: [0] } },
+      ];
+      const wide = (): Model => {
+        const made = build(opset, nodes());
+        // No int32 holds these at the scale of the weights; NaN is never rescaled away either.
+        const values = granularity === 'per-tensor' ? [1e9, 1, 1, 1] : [NaN, 1, 1, 1];
+        made.graph.replaceInitializer('b', Tensor.fromFloat32('b', [4], Float32Array.from(values)));
+        return made;
+      };
+      const model = wide();
+      const result = quantize(model, granularity);
+      assert.equal(result.layers[0]!.activationBits, undefined);
+      assert.match(result.refused[0]!.reason, /input stays float: the bias does too/);
+      const expected = (await runModel(wide(), x(), 'deploy')).get('y')!;
+      const actual = (await runModel(model, x(), 'deploy')).get('y')!;
+      assert.deepEqual(actual.dims, expected.dims);
+    });
+  }
+
+  it('quantises a bias next to weights too small to count', async () => {
+    const tiny = (): Model => {
+      const made = build(12, [conv('x', 'y')]);
+      const weights = normalValues(108, 6).map((v, i) => (i < 27 ? v * 1e-38 : v));
+      made.graph.replaceInitializer('w', Tensor.fromFloat32('w', [4, 3, 3, 3], weights));
+      return made;
+    };
+    const model = tiny();
+    const result = quantize(model);
+    assert.ok(result.layers[0]!.biasInt32);
+    const expected = (await runModel(tiny(), x(), 'deploy')).get('y')!;
+    assertClose((await runModel(model, x(), 'deploy')).get('y'), expected, 0.05);
   });
 });
