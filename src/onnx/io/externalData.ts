@@ -22,9 +22,10 @@ export interface ExternalFile {
 
 /**
  * Opens the files that tensors refer to. A model may come from anyone, and these names are its wishes, not ours: a file is
- * read only when it is a regular file inside the model's folder, reached without `..`, symbolic links or a second hard
- * link (each could stand for a file elsewhere whose content would end up in an export). The rules are those of the ONNX
- * project's own loader: https://onnx.ai/onnx/repo-docs/ExternalData.html and its security notes.
+ * read only when it is a regular file that, all links resolved, lies inside the model's folder, is named without `..` and
+ * has no second hard link (which could stand for a file elsewhere whose content would end up in an export). The ONNX
+ * project's own loader has the same rules but takes no symbolic links at all:
+ * https://onnx.ai/onnx/repo-docs/ExternalData.html and its security notes.
  */
 export class ExternalDataStore {
   private readonly found = new Map<string, FileSource | OnnxError>();
@@ -114,31 +115,23 @@ export class ExternalDataStore {
     } catch (error) {
       return externalMissing(tensor, location, this.baseDirectory, error);
     }
-    let file = base;
-    let stat: fs.Stats | undefined;
-    for (const part of parts) {
-      if (part === '' || part === '.') {
-        continue;
-      }
-      file = path.join(file, part);
-      try {
-        stat = fs.lstatSync(file);
-      } catch (error) {
-        return externalMissing(tensor, location, file, error);
-      }
-      if (stat.isSymbolicLink()) {
-        return refused(`${file} is a symbolic link, which could lead anywhere. Put a copy of the file there`);
-      }
+    const named = path.join(base, ...parts);
+    let canonical: string;
+    let stat: fs.Stats;
+    try {
+      canonical = fs.realpathSync(named);
+      stat = fs.lstatSync(canonical);
+    } catch (error) {
+      return externalMissing(tensor, location, named, error);
     }
-    if (stat?.isFile() !== true) {
+    if (canonical !== base && !canonical.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) {
+      return refused(`a symbolic link leads to ${canonical}, outside the model's folder. Put a copy of the file there`);
+    }
+    if (!stat.isFile()) {
       return refused('it is not a regular file');
     }
     if (stat.nlink > 1) {
-      return refused(`${file} is a hard link to a file that has other names too. Put a copy of the file there`);
-    }
-    const canonical = fs.realpathSync(file);
-    if (!canonical.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) {
-      return refused(`it is really ${canonical}, outside the model's folder`);
+      return refused(`${canonical} is a hard link to a file that has other names too. Put a copy of the file there`);
     }
     return new FileSource(canonical, canonical, identityOf(stat), false);
   }

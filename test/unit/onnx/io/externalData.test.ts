@@ -84,16 +84,17 @@ describe('external data', () => {
     refuses({ location: 'sub' }, /not a regular file/);
   });
 
-  it('is not read through links', () => {
+  it('is read through symbolic links that stay inside the folder, and no others', () => {
     fs.symlinkSync(at('outside.bin'), at('models/symbolic.bin'));
     fs.symlinkSync(at('models/weights.bin'), at('models/inside.bin'));
     fs.symlinkSync(at(), at('models/up'));
     fs.linkSync(at('outside.bin'), at('models/hard.bin'));
     refuses({ location: 'symbolic.bin' }, /symbolic link/);
-    refuses({ location: 'inside.bin' }, /symbolic link/);
     refuses({ location: 'up/outside.bin' }, /symbolic link/);
     refuses({ location: 'hard.bin' }, /hard link/);
     fs.rmSync(at('models/hard.bin'));
+    const linked = open({ location: 'inside.bin' });
+    assert.deepEqual(linked.graph.initializers.get('weight')!.toFloat32(), values);
   });
 
   it('works when the folder of the model is itself reached by a link', () => {
