@@ -63,11 +63,12 @@ export class FrontierChart {
       });
     }
     this.slider.addEventListener('keydown', (event) => this.onKeyDown(event));
-    for (const type of ['focus', 'blur'] as const) {
-      this.slider.addEventListener(type, () => {
-        this.chart.svg.classList.toggle('is-focused', type === 'focus' && this.slider.matches(':focus-visible'));
-      });
-    }
+    const markFocus = (shown: boolean) => this.chart.svg.classList.toggle('is-focused', shown);
+    this.slider.addEventListener('focus', () => markFocus(this.slider.matches(':focus-visible')));
+    this.slider.addEventListener('blur', () => markFocus(false));
+    // Who clicked the slider and goes on with the arrow keys wants to see what they move.
+    this.slider.addEventListener('keydown', () => markFocus(true));
+    this.slider.addEventListener('pointerdown', () => markFocus(false));
   }
 
   update(input: FrontierInput): void {

@@ -24,55 +24,71 @@ export function skylineBars(
   if (layers.length <= most) {
     return layers.map((layer) => bar(layer.name, shortName(layer.name), [layer]));
   }
-  return blocks(layers, shortName, most);
+  return groups(
+    layers.map((layer) => shortName(layer.name)),
+    most,
+  ).map(({ label, from, to }) => bar(`${label}#${from}`, label, layers.slice(from, to)));
+}
+
+interface Group {
+  readonly label: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+let last: { readonly names: readonly string[]; readonly most: number; readonly groups: readonly Group[] } | undefined;
+
+/** Names stay while the slider moves: the grouping of thousands is done once. */
+function groups(names: readonly string[], most: number): readonly Group[] {
+  const known = last;
+  if (
+    known?.most === most &&
+    known.names.length === names.length &&
+    known.names.every((name, index) => name === names[index])
+  ) {
+    return known.groups;
+  }
+  last = { names, most, groups: blocks(names, most) };
+  return last.groups;
 }
 
 /**
  * Neighbours whose names share their leading parts form a block ("layer3.1" of "layer3.1.conv2"): the longest prefix
  * that leaves few enough blocks. Names without parts are cut into runs of equal length.
  */
-function blocks(
-  layers: readonly AllocatedLayerView[],
-  shortName: (name: string) => string,
-  most: number,
-): SkylineBar[] {
-  const parts = layers.map((layer) =>
-    shortName(layer.name)
-      .split(/[./]/)
-      .filter((part) => part !== ''),
-  );
+function blocks(names: readonly string[], most: number): Group[] {
+  const parts = names.map((name) => name.split(/[./]/).filter((part) => part !== ''));
   const deepest = Math.max(...parts.map((part) => part.length)) - 1;
   for (let depth = deepest; depth >= 1; depth--) {
     const prefixes = parts.map((part) => part.slice(0, Math.min(depth, Math.max(1, part.length - 1))).join('.'));
     const runs = runsOf(prefixes);
     if (runs.length <= most && runs.length > 1) {
-      return runs.map(([from, to]) =>
-        bar(`${prefixes[from] ?? ''}#${from}`, prefixes[from] ?? '', layers.slice(from, to)),
-      );
+      return runs.map(([from, to]) => ({ label: prefixes[from] ?? '', from, to }));
     }
   }
-  return mergedBlocks(layers, parts, most);
+  return mergedBlocks(names, parts, most);
 }
 
 /** Too many blocks at every depth: neighbours of the finest one are put together, as many as it takes. */
-function mergedBlocks(layers: readonly AllocatedLayerView[], parts: readonly string[][], most: number): SkylineBar[] {
-  const depths = [...new Set(parts.map((part) => part.length))].sort((a, b) => a - b);
-  const candidates = Array.from({ length: depths.at(-1) ?? 1 }, (_, depth) =>
+function mergedBlocks(names: readonly string[], parts: readonly string[][], most: number): Group[] {
+  const deepest = Math.max(1, ...parts.map((part) => part.length));
+  const candidates = Array.from({ length: deepest }, (_, depth) =>
     runsOf(parts.map((part) => part.slice(0, depth + 1).join('.'))),
   );
   // The coarsest blocks that are still too many keep what belongs together in one bar.
-  const depth = Math.max(
-    0,
-    candidates.findIndex((runs) => runs.length > most),
-  );
-  const runs = candidates[depth] ?? runsOf(layers.map((layer) => layer.name));
+  const depth = candidates.findIndex((runs) => runs.length > most);
+  const runs = candidates[depth] ?? names.map((_, index): [number, number] => [index, index + 1]);
   const together = Math.ceil(runs.length / most);
-  const result: SkylineBar[] = [];
+  const result: Group[] = [];
   for (let index = 0; index < runs.length; index += together) {
     const [from] = runs[index]!;
-    const [last, to] = runs[Math.min(index + together, runs.length) - 1]!;
-    const label = rangeLabel((parts[from] ?? []).slice(0, depth + 1), (parts[last] ?? []).slice(0, depth + 1));
-    result.push(bar(`${label}#${from}`, label, layers.slice(from, to)));
+    const [first, to] = runs[Math.min(index + together, runs.length) - 1]!;
+    const size = depth < 0 ? deepest : depth + 1;
+    result.push({
+      label: rangeLabel((parts[from] ?? []).slice(0, size), (parts[first] ?? []).slice(0, size)),
+      from,
+      to,
+    });
   }
   return result;
 }

@@ -13,10 +13,18 @@ interface Answer {
 export class AnswerStrip {
   readonly element = element('dl', { class: 'answers' });
 
+  private drawn = '';
+
   update(model: EditorModel): void {
+    const wanted = answers(model);
+    const text = JSON.stringify(wanted);
+    if (text === this.drawn) {
+      return;
+    }
+    this.drawn = text;
     fill(
       this.element,
-      ...answers(model).map((answer) =>
+      ...wanted.map((answer) =>
         element(
           'div',
           { class: 'answer', title: answer.title },

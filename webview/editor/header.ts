@@ -1,3 +1,4 @@
+import type { EditorState } from '../../src/protocol/webviewProtocol';
 import { element, fill, type Child } from '../controls/element';
 import { actionButton, dropdown, linkButton } from '../controls/toolkit';
 import { AnswerStrip } from './answers';
@@ -22,6 +23,8 @@ export class Header implements View {
     this.model.ask('recipe/choose', { path }, 'The recipe was not chosen'),
   );
   private shownRecipes = '';
+  private drawnFor: EditorState | undefined;
+  private noticesFor: readonly unknown[] = [];
 
   constructor(private readonly model: EditorModel) {
     this.jobLine = new JobLine(model);
@@ -71,12 +74,31 @@ export class Header implements View {
   update(): void {
     const { state } = this.model;
     if (state === undefined) {
-      fill(this.notices, ...this.noticeLines());
+      this.updateNotices();
       return;
     }
     this.title.textContent = state.document.name;
     this.title.title = state.document.path;
-    this.updateFacts();
+    // The slider changes the figures sixty times a second, the rest of the header hardly ever.
+    if (this.drawnFor !== state) {
+      this.drawnFor = state;
+      this.updateFacts();
+      this.updateActions(state);
+    }
+    this.strip.update(this.model);
+    this.updateNotices();
+    this.jobLine.update();
+  }
+
+  private updateNotices(): void {
+    const shown = [this.model.state, this.model.failure];
+    if (shown.some((part, index) => part !== this.noticesFor[index])) {
+      this.noticesFor = shown;
+      fill(this.notices, ...this.noticeLines());
+    }
+  }
+
+  private updateActions(state: EditorState): void {
     const { analyze, optimize, export: exportState, createRecipe } = state.actions;
     this.createRecipe.element.hidden = state.recipe !== undefined;
     this.createRecipe.setState(createRecipe);
@@ -96,9 +118,6 @@ export class Header implements View {
           : 'secondary',
       );
     }
-    this.strip.update(this.model);
-    fill(this.notices, ...this.noticeLines());
-    this.jobLine.update();
   }
 
   private updateFacts(): void {

@@ -47,7 +47,8 @@ export class Inspector implements View {
       model.layers,
       model.statistics(name),
       model.measurement(name),
-      model.allocated(name),
+      // Solving anew makes new objects of the same choices.
+      JSON.stringify(model.allocated(name)),
       model.state?.recipe,
       model.state?.measurements,
       model.state?.statistics.error,

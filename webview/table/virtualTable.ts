@@ -44,6 +44,9 @@ export class VirtualTable<Row> {
   private cursor = { row: 0, column: 0 };
   private readonly drawn = new Map<number, HTMLElement>();
   private frame = 0;
+  /** Height and scroll position as last heard of: asking the element in mid-frame would make it lay out again. */
+  private room = 0;
+  private top = 0;
 
   constructor(private readonly options: VirtualTableOptions<Row>) {
     this.element = element(
@@ -53,13 +56,17 @@ export class VirtualTable<Row> {
       this.body,
     );
     this.element.addEventListener('scroll', () => {
+      this.top = this.element.scrollTop;
       this.schedule();
-      options.onScroll?.(this.element.scrollTop);
+      options.onScroll?.(this.top);
     });
     this.element.addEventListener('keydown', (event) => this.onKeyDown(event));
     this.element.addEventListener('focus', () => this.markCursor());
     this.element.addEventListener('blur', () => this.markCursor());
-    new ResizeObserver(() => this.schedule()).observe(this.element);
+    new ResizeObserver(() => {
+      this.room = this.element.clientHeight;
+      this.schedule();
+    }).observe(this.element);
   }
 
   /** Shows these rows, sorted; keeps the scroll position and the selection. */
@@ -180,9 +187,8 @@ export class VirtualTable<Row> {
   }
 
   private draw(): void {
-    const height = this.element.clientHeight;
-    const first = Math.max(0, Math.floor(this.element.scrollTop / ROW_HEIGHT) - OVERSCAN);
-    const last = Math.min(this.rows.length - 1, Math.ceil((this.element.scrollTop + height) / ROW_HEIGHT) + OVERSCAN);
+    const first = Math.max(0, Math.floor(this.top / ROW_HEIGHT) - OVERSCAN);
+    const last = Math.min(this.rows.length - 1, Math.ceil((this.top + this.room) / ROW_HEIGHT) + OVERSCAN);
     for (const [index, node] of this.drawn) {
       // The row under the cursor stays in the tree: the grid's active descendant must exist.
       if ((index < first || index > last) && index !== this.cursor.row) {
@@ -351,6 +357,7 @@ export class VirtualTable<Row> {
       // Whole rows: none is cut under the heading.
       this.element.scrollTop = Math.ceil((top - room) / ROW_HEIGHT) * ROW_HEIGHT;
     }
+    this.top = this.element.scrollTop;
     this.schedule();
   }
 

@@ -1,13 +1,31 @@
 let context: CanvasRenderingContext2D | undefined;
 
+/** Tables measure the same words again with every move of the slider; the canvas is slow at it. */
+const known = new Map<string, number>();
+const MOST_KNOWN = 20_000;
+let currentFont = '';
+
 /** Width of a text in CSS pixels, in the page's font. `font` as in CSS without the family: "13px", "600 11px". */
 export function textWidth(text: string, font = '13px'): number {
+  const key = `${font} ${text}`;
+  const before = known.get(key);
+  if (before !== undefined) {
+    return before;
+  }
   context ??= document.createElement('canvas').getContext('2d') ?? undefined;
   if (context === undefined) {
     return text.length * 7;
   }
-  context.font = `${font} ${fontFamily()}`;
-  return context.measureText(text).width;
+  if (currentFont !== font) {
+    currentFont = font;
+    context.font = `${font} ${fontFamily()}`;
+  }
+  const { width } = context.measureText(text);
+  if (known.size >= MOST_KNOWN) {
+    known.clear();
+  }
+  known.set(key, width);
+  return width;
 }
 
 let family: string | undefined;

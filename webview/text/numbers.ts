@@ -8,9 +8,12 @@ export const UNKNOWN = '–';
 
 const NBSP = '\u00a0';
 
+/** Made once: a number's own `toLocaleString` makes one for each call. */
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
 /** 270896 → "270,896". */
 export function exact(value: number): string {
-  return minus(Math.round(value).toLocaleString('en-US'));
+  return minus(grouped.format(Math.round(value)));
 }
 
 /** Three significant digits: 31.3, 1.81, 0.0450, 12,300. */
@@ -28,7 +31,7 @@ export function significant(value: number, digits = 3): string {
   if (decimals > 0 && Math.abs(Number(text)) >= 10 ** (magnitude + 1)) {
     return minus(value.toFixed(decimals - 1));
   }
-  return minus(decimals > 0 ? text : Number(value.toPrecision(digits)).toLocaleString('en-US'));
+  return minus(decimals > 0 ? text : grouped.format(Number(value.toPrecision(digits))));
 }
 
 function scaled(value: number, units: readonly string[]): string {
