@@ -1,4 +1,4 @@
-import { DataType, ONNX_DOMAIN, type Model } from '../onnx';
+import { DataType, ONNX_DOMAIN, type Model, type Tensor, type Value } from '../onnx';
 import type { Layer } from './layer';
 
 /** What is said of a model as a whole, from its structure alone. */
@@ -9,7 +9,7 @@ export interface ModelFacts {
   readonly producer: string;
   /** Most frequent first; operators outside the default domain with it: "com.microsoft.Gelu". */
   readonly operatorCounts: readonly { readonly operator: string; readonly count: number }[];
-  /** Elements of initializers and constants of floating type in the main graph. */
+  /** Elements of all constants of floating type, and of quantised ones that stand for such; scales do not count. */
   readonly parameters: number;
   /** Of those, the weights of layers; a tied weight counts once. */
   readonly layerParameters: number;
@@ -24,6 +24,8 @@ const floatTypes: ReadonlySet<DataType> = new Set([
   DataType.DOUBLE,
 ]);
 
+const scaled: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
+
 export function modelFacts(model: Model, layers: readonly Layer[]): ModelFacts {
   return {
     opsets: [...model.opsets].map(([domain, version]) => ({
@@ -32,7 +34,7 @@ export function modelFacts(model: Model, layers: readonly Layer[]): ModelFacts {
     })),
     producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
     operatorCounts: countOperators(model),
-    parameters: countParameters(model),
+    parameters: countParameters(model, layers),
     layerParameters: countLayerParameters(layers),
     notes: layers.length === 0 ? ['No layer with weights was found: there is nothing to quantise.'] : [],
   };
@@ -49,14 +51,27 @@ function countOperators(model: Model): ModelFacts['operatorCounts'] {
     .sort((a, b) => b.count - a.count || (a.operator < b.operator ? -1 : 1));
 }
 
-function countParameters(model: Model): number {
+function countParameters(model: Model, layers: readonly Layer[]): number {
+  const weights = new Set(layers.map((layer) => layer.weight.tensor));
+  const isParameter = (tensor: Tensor, value: Value | undefined): boolean => {
+    const uses = value?.uses() ?? [];
+    if (floatTypes.has(tensor.dataType)) {
+      const isScale = uses.length > 0 && uses.every(({ node, index }) => index > 0 && scaled.has(node.opType));
+      return !isScale;
+    }
+    return weights.has(tensor) || uses.some(({ node, index }) => index === 0 && node.opType === 'DequantizeLinear');
+  };
   let parameters = 0;
-  for (const tensor of model.graph.initializers.values()) {
-    parameters += floatTypes.has(tensor.dataType) ? tensor.elementCount : 0;
-  }
-  for (const node of model.graph.nodes) {
-    const tensor = node.opType === 'Constant' ? node.tensor('value') : undefined;
-    parameters += tensor !== undefined && floatTypes.has(tensor.dataType) ? tensor.elementCount : 0;
+  const count = (tensor: Tensor | undefined, value: Value | undefined): void => {
+    parameters += tensor !== undefined && isParameter(tensor, value) ? tensor.elementCount : 0;
+  };
+  for (const graph of [...model.allGraphs(), ...model.functions.map((f) => f.body)]) {
+    for (const [name, tensor] of graph.initializers) {
+      count(tensor, graph.value(name));
+    }
+    for (const node of graph.nodes.filter((candidate) => candidate.opType === 'Constant')) {
+      count(node.outputs[0]?.constant() ?? node.tensor('value'), node.outputs[0]);
+    }
   }
   return parameters;
 }
