@@ -84,7 +84,7 @@ export async function measureRanges(options: RangeOptions): Promise<Map<string, 
   const names = [...pending.keys()];
   for (let i = 0; i < names.length; i += INPUTS_PER_RUN) {
     const group = names.slice(i, i + INPUTS_PER_RUN);
-    const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!)]));
+    const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!, samples)]));
     await watch(options, watchers, samples);
     for (const watcher of watchers.values()) {
       for (const request of watcher.wanted) {
@@ -130,14 +130,28 @@ async function watch(
   }
 }
 
+/**
+ * Input columns taken into a Gram matrix for each of its rows: ten are enough for second moments to be told from noise, and
+ * the matrix costs columns × rows² / 2.
+ */
+const COLUMNS_PER_WEIGHT = 10;
+
 /** Watches one value on behalf of all layers that read it. */
 class InputWatcher {
   private readonly observer = new ActivationObserver();
   private readonly grams: ReadonlyMap<string, GramAccumulator | undefined>;
 
-  constructor(readonly wanted: readonly RangeRequest[]) {
+  constructor(
+    readonly wanted: readonly RangeRequest[],
+    samples: number,
+  ) {
     const layers = wanted.filter(({ gram }) => gram).map(({ layer }) => layer);
-    this.grams = new Map(layers.map((layer) => [layer.name, gramAccumulator(layer)]));
+    this.grams = new Map(
+      layers.map((layer) => {
+        const columns = COLUMNS_PER_WEIGHT * (layer.parameters / layer.weight.shape[layer.weight.outAxis]!);
+        return [layer.name, gramAccumulator(layer, { positionsPerSample: Math.max(1, Math.ceil(columns / samples)) })];
+      }),
+    );
   }
 
   observe(tensor: TensorData): void {

@@ -27,6 +27,8 @@ export interface GramOptions {
   readonly positionsPerSample?: number;
 }
 
+/** Columns handed to the kernel at a time: the block of a 577-row layer is then 2.4 MB. */
+const BLOCK_COLUMNS = 512;
 /** Largest matrix built: 4096² float64 = 134 MB. */
 const LARGEST = 4096;
 
@@ -59,13 +61,19 @@ export class GramAccumulator {
     const wanted = layout.rowsAreSamples ? layout.positions : Math.min(layout.positions, this.positionsPerSample);
     const positions = new Int32Array(wanted);
     const count = evenPositions(layout.positions, wanted, positions);
-    const block = new Float64Array(size * count);
-    for (let sample = 0; sample < layout.samples; sample++) {
+    // Few columns at a time would leave the kernel's inner loop short: samples are put side by side.
+    const together = Math.max(1, Math.min(layout.samples, Math.floor(BLOCK_COLUMNS / Math.max(count, 1))));
+    const block = new Float64Array(size * count * together);
+    for (let first = 0; first < layout.samples; first += together) {
+      const samples = Math.min(together, layout.samples - first);
+      const width = samples * count;
       for (let group = 0; group < groups; group++) {
-        layout.columnsInto(data, sample, group, positions, count, block);
-        accumulateGram(block, 0, size, count, count, this.matrices[group]!, size);
+        for (let i = 0; i < samples; i++) {
+          layout.columnsInto(data, first + i, group, positions, count, block, i * count, width);
+        }
+        accumulateGram(block, 0, size, width, width, this.matrices[group]!, size);
       }
-      this.columns += count;
+      this.columns += width;
     }
   }
 
@@ -97,6 +105,9 @@ interface ColumnLayout {
     positions: Int32Array,
     count: number,
     out: Float64Array,
+    outOffset: number,
+    /** Distance between rows of `out`. */
+    stride: number,
   ): void;
 }
 
@@ -167,8 +178,8 @@ function convLayout(layer: Layer, dims: readonly number[], transposed: boolean):
     samples: dims[0]!,
     positions: padding.output.reduce((a, b) => a * b, 1),
     rowsAreSamples: false,
-    columnsInto: (data, sample, group, positions, count, out) => {
-      columns(data, sample * volume, geometry, group, positions, count, out, 0, count);
+    columnsInto: (data, sample, group, positions, count, out, outOffset, stride) => {
+      columns(data, sample * volume, geometry, group, positions, count, out, outOffset, stride);
     },
   };
 }
@@ -240,8 +251,8 @@ function matrixLayout(layer: Layer, dims: readonly number[]): ColumnLayout | und
       samples,
       positions: perSample,
       rowsAreSamples: rank <= 2,
-      columnsInto: (data, sample, _group, positions, count, out) => {
-        matrixColumnsInto(data, sample * perSample * k, k, 1, k, positions, count, out, 0, count);
+      columnsInto: (data, sample, _group, positions, count, out, outOffset, stride) => {
+        matrixColumnsInto(data, sample * perSample * k, k, 1, k, positions, count, out, outOffset, stride);
       },
     };
   }
@@ -253,8 +264,8 @@ function matrixLayout(layer: Layer, dims: readonly number[]): ColumnLayout | und
     samples: dims.slice(0, -2).reduce((a, b) => a * b, 1),
     positions: n,
     rowsAreSamples: rank <= 2,
-    columnsInto: (data, sample, _group, positions, count, out) => {
-      matrixColumnsInto(data, sample * k * n, k, n, 1, positions, count, out, 0, count);
+    columnsInto: (data, sample, _group, positions, count, out, outOffset, stride) => {
+      matrixColumnsInto(data, sample * k * n, k, n, 1, positions, count, out, outOffset, stride);
     },
   };
 }
