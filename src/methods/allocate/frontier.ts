@@ -17,12 +17,21 @@ export function frontier(units: readonly AllocationUnit[]): FrontierPoint[] {
   const { start, steps } = hullSteps(raw.units, 0);
   const picks = [...start];
   let { sizeBits } = policyCost(units, picks);
-  const points: FrontierPoint[] = [pointOf(units, picks, sizeBits, 'hull')];
-  for (let i = 0; i < steps.length; i++) {
-    const step = steps[i]!;
+  // Losses of the present picks: summed anew for each point, in the order of the units, so that no rounding builds up.
+  const losses = Float64Array.from(units, (unit, u) => unit.choices[picks[u]!]!.loss);
+  const point = (): FrontierPoint => {
+    let loss = 0;
+    for (let u = 0; u < losses.length; u++) {
+      loss += losses[u]!;
+    }
+    return { sizeBits, loss, picks: picks.slice(), kind: 'hull' };
+  };
+  const points: FrontierPoint[] = [point()];
+  for (const step of steps) {
     picks[step.unit] = step.to;
+    losses[step.unit] = units[step.unit]!.choices[step.to]!.loss;
     sizeBits += step.weight;
-    points.push(pointOf(units, picks, sizeBits, 'hull'));
+    points.push(point());
   }
   return points;
 }
@@ -67,7 +76,8 @@ export async function refineFrontier(
       return undominated(
         all.map((found) => {
           const picks = [...found].map((pick, u) => knapsack.units[u]!.source[pick]!);
-          return pointOf(units, picks, policyCost(units, picks).sizeBits, 'exact');
+          const { sizeBits, loss } = policyCost(units, picks);
+          return { sizeBits, loss, picks, kind: 'exact' as const };
         }),
       );
     }
@@ -130,19 +140,6 @@ function spreadSizes(units: readonly AllocationUnit[]): number[] {
   const samples = Array.from({ length: SAMPLED_SIZES }, (_, i) => i);
   // In strides of 8, so that what is done when time runs out covers the whole range.
   return samples.sort((a, b) => (a % 8) - (b % 8) || a - b).map((i) => Math.floor(low + step * i));
-}
-
-function pointOf(
-  units: readonly AllocationUnit[],
-  picks: readonly number[],
-  sizeBits: number,
-  kind: FrontierPoint['kind'],
-): FrontierPoint {
-  let loss = 0;
-  for (let u = 0; u < units.length; u++) {
-    loss += units[u]!.choices[picks[u]!]!.loss;
-  }
-  return { sizeBits, loss, picks: [...picks], kind };
 }
 
 function undominated(points: readonly FrontierPoint[]): FrontierPoint[] {
