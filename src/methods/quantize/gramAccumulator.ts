@@ -29,6 +29,8 @@ export interface GramOptions {
 
 /** Columns handed to the kernel at a time: the block of a 577-row layer is then 2.4 MB. */
 const BLOCK_COLUMNS = 512;
+/** A prime, so that no regular step over an image falls into step with it. */
+const POSITION_SHIFT = 7919;
 /** Largest matrix built: 4096² float64 = 134 MB. */
 const LARGEST = 4096;
 
@@ -41,6 +43,7 @@ type Pair<T> = readonly [T, T, T];
 export class GramAccumulator {
   private readonly matrices: Float64Array[];
   private columns = 0;
+  private samples = 0;
 
   constructor(
     private readonly size: number,
@@ -61,6 +64,7 @@ export class GramAccumulator {
     const wanted = layout.rowsAreSamples ? layout.positions : Math.min(layout.positions, this.positionsPerSample);
     const positions = new Int32Array(wanted);
     const count = evenPositions(layout.positions, wanted, positions);
+    const shifted = new Int32Array(count);
     // Few columns at a time would leave the kernel's inner loop short: samples are put side by side.
     const together = Math.max(1, Math.min(layout.samples, Math.floor(BLOCK_COLUMNS / Math.max(count, 1))));
     const block = new Float64Array(size * count * together);
@@ -69,12 +73,18 @@ export class GramAccumulator {
       const width = samples * count;
       for (let group = 0; group < groups; group++) {
         for (let i = 0; i < samples; i++) {
-          layout.columnsInto(data, first + i, group, positions, count, block, i * count, width);
+          // Other positions in each sample, or a few would stand for the whole image.
+          const shift = ((this.samples + first + i) * POSITION_SHIFT) % layout.positions;
+          for (let p = 0; p < count; p++) {
+            shifted[p] = (positions[p]! + shift) % layout.positions;
+          }
+          layout.columnsInto(data, first + i, group, shifted, count, block, i * count, width);
         }
         accumulateGram(block, 0, size, width, width, this.matrices[group]!, size);
       }
       this.columns += width;
     }
+    this.samples += layout.samples;
   }
 
   /** The mean over all columns so far; undefined before the first. Gives the buffers away: call once. */
