@@ -125,7 +125,12 @@ export class EditorActions {
       filters: { ONNX: ['onnx'] },
       title: vscode.l10n.t('Export Compressed Model'),
     });
-    if (target === undefined || target.toString() === source.toString()) {
+    return target === undefined ? undefined : this.copyModel(document, source, target);
+  }
+
+  /** Copies the compressed model and its data files. Refuses to write over the original. */
+  async copyModel(document: ModelDocument, source: vscode.Uri, target: vscode.Uri): Promise<vscode.Uri> {
+    if (target.toString() === source.toString()) {
       return target;
     }
     if (target.toString() === document.uri.toString()) {
@@ -134,7 +139,16 @@ export class EditorActions {
         vscode.l10n.t('The original model is never written over: choose another name.'),
       );
     }
+    const { externalFiles } = await this.services.worker.request('model/open', {
+      path: source.fsPath,
+      followExternalData: true,
+    });
     await vscode.workspace.fs.copy(source, target, { overwrite: true });
+    for (const { name } of externalFiles) {
+      // The model names its data files, so they keep their names.
+      const from = vscode.Uri.joinPath(source, '..', name);
+      await vscode.workspace.fs.copy(from, vscode.Uri.joinPath(target, '..', name), { overwrite: true });
+    }
     vscode.window.setStatusBarMessage(vscode.l10n.t('Exported {0}', baseName(target)), 5000);
     return target;
   }
@@ -179,7 +193,8 @@ export class EditorActions {
     return vscode.Uri.file(path);
   }
 
-  private async compressedModel(document: ModelDocument): Promise<vscode.Uri> {
+  /** The model of the last run. */
+  async compressedModel(document: ModelDocument): Promise<vscode.Uri> {
     const recipePath = this.requireRecipe(document).uri.fsPath;
     const { view } = await this.services.worker.request('report/read', { recipePath });
     const uri = view === undefined ? undefined : vscode.Uri.file(view.modelPath);

@@ -43,7 +43,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
-  store.add(new RecipeDiagnostics(worker, log));
+  store.add(new RecipeDiagnostics(worker, recipes, log));
   store.add(new RecipeCodeLens());
   store.add(new RecipeLayers(worker));
   store.add(editors.register());

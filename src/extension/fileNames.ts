@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 
 export const RECIPE_GLOB = '**/*.lathe.json';
+/** What runs write beside a recipe, also those of the command line. */
+export const OUTCOME_GLOB = '**/*.lathe.{lock,report}.json';
 export const MODEL_GLOB = '**/*.onnx';
 /** Folders in which nothing of the user's is looked for. */
 export const EXCLUDED_GLOB = '**/{node_modules,.lathe,.git}/**';

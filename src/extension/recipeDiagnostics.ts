@@ -4,6 +4,7 @@ import type { RecipeDiagnostic } from '../protocol/job';
 import { isCancellation, toWireError } from './errors';
 import { isRecipe } from './fileNames';
 import type { Log } from './log';
+import type { RecipeIndex } from './recipeIndex';
 import type { WorkerClient } from './workerClient';
 
 /** Typing settles before the text is parsed. */
@@ -17,8 +18,11 @@ export class RecipeDiagnostics implements vscode.Disposable {
 
   constructor(
     private readonly worker: WorkerClient,
+    recipes: RecipeIndex,
     private readonly log: Log,
   ) {
+    // Locks, reports and other recipes' files change what a recipe leads to.
+    this.store.add(recipes.onDidChange(() => this.scheduleAll()));
     this.store.add(vscode.workspace.onDidOpenTextDocument((document) => this.schedule(document, 0)));
     this.store.add(vscode.workspace.onDidChangeTextDocument(({ document }) => this.schedule(document, DEBOUNCE_MS)));
     this.store.add(vscode.workspace.onDidSaveTextDocument((document) => this.schedule(document, 0)));
@@ -66,11 +70,20 @@ export class RecipeDiagnostics implements vscode.Disposable {
       { path: document.uri.fsPath, text: document.getText(), followExternalData: vscode.workspace.isTrusted },
       signal,
     );
-    if (!signal.aborted && document.version === version && !document.isClosed) {
-      this.collection.set(
-        document.uri,
-        diagnostics.map((diagnostic) => toDiagnostic(document, diagnostic)),
-      );
+    const isCurrent = () => !signal.aborted && document.version === version && !document.isClosed;
+    const show = (all: readonly RecipeDiagnostic[]) => {
+      if (isCurrent()) {
+        this.collection.set(
+          document.uri,
+          all.map((diagnostic) => toDiagnostic(document, diagnostic)),
+        );
+      }
+    };
+    show(diagnostics);
+    const hasErrors = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+    if (isCurrent() && !hasErrors && !document.isDirty && vscode.workspace.isTrusted) {
+      const outlook = await this.worker.request('recipe/outlook', { recipePath: document.uri.fsPath }, signal);
+      show([...diagnostics, ...outlook.diagnostics]);
     }
   }
 

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import type { RecipeDiagnostic } from '../protocol/job';
 import type { RecipeSummary } from '../protocol/workerProtocol';
-import { baseName, EXCLUDED_GLOB, isRecipe, parentOf, RECIPE_GLOB, samePath } from './fileNames';
+import { baseName, EXCLUDED_GLOB, isRecipe, OUTCOME_GLOB, parentOf, RECIPE_GLOB, samePath } from './fileNames';
 import type { WorkerClient } from './workerClient';
 
 export interface ParsedRecipeFile {
@@ -23,6 +23,7 @@ export class RecipeIndex implements vscode.Disposable {
   private readonly store = new DisposableStore();
   private readonly parsed = new Map<string, { readonly stamp: string; readonly file: Promise<ParsedRecipeFile> }>();
   private readonly didChange = this.store.add(new vscode.EventEmitter<vscode.Uri>());
+  /** A recipe, its lock or its report changed on disk. */
   readonly onDidChange = this.didChange.event;
   private watching = false;
 
@@ -104,10 +105,12 @@ export class RecipeIndex implements vscode.Disposable {
       return;
     }
     this.watching = true;
-    const watcher = this.store.add(vscode.workspace.createFileSystemWatcher(RECIPE_GLOB));
     const changed = (uri: vscode.Uri) => this.didChange.fire(uri);
-    this.store.add(watcher.onDidChange(changed));
-    this.store.add(watcher.onDidCreate(changed));
-    this.store.add(watcher.onDidDelete(changed));
+    for (const glob of [RECIPE_GLOB, OUTCOME_GLOB]) {
+      const watcher = this.store.add(vscode.workspace.createFileSystemWatcher(glob));
+      this.store.add(watcher.onDidChange(changed));
+      this.store.add(watcher.onDidCreate(changed));
+      this.store.add(watcher.onDidDelete(changed));
+    }
   }
 }

@@ -99,6 +99,14 @@ export interface WorkerRequests {
     params: { readonly path: string; readonly text: string; readonly pins: readonly Pin[]; readonly budget?: Budget };
     result: { readonly edits: readonly TextEditData[]; readonly changed: number };
   };
+  /**
+   * What a recipe on disk leads to, as diagnostics: a lock that no longer follows from it, a budget that cannot be reached.
+   * Nothing where it has faults or was not measured.
+   */
+  'recipe/outlook': {
+    params: { readonly recipePath: string };
+    result: { readonly diagnostics: readonly RecipeDiagnostic[] };
+  };
   /** Whether the lock still belongs to recipe, model and data. */
   'recipe/lockState': {
     params: { readonly recipePath: string };

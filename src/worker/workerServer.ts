@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inferShapes } from '../analysis';
 import { CancelledError, invariant, LatheError, throwIfCancelled } from '../base/errors';
-import { checkJob } from '../job/jobs';
-import { lockPathOf } from '../job/lock/lockFile';
 import { initialRecipe } from '../job/recipe/initialRecipe';
 import { Channel, type Handlers, type Link } from '../protocol/channel';
 import type { LayerStatistics } from '../protocol/model';
@@ -18,9 +15,11 @@ import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
 import { JobProcess } from './jobProcess';
 import { layerStatistics } from './layerStatistics';
+import { lockState } from './lockState';
 import { summarizeModel } from './modelSummary';
 import { OpenModels } from './openModels';
 import { recipeEdits } from './recipeEdits';
+import { recipeOutlook } from './recipeOutlook';
 import { describeRecipe, recipeLayers } from './recipeQuestions';
 import { measuredPoints, readReportView } from './reportView';
 import { toWireError } from './wireErrors';
@@ -90,14 +89,10 @@ export class WorkerServer {
         const shortNames = new Map(layers.map((layer) => [layer.name, layer.shortName]));
         return recipeEdits(text, path, pins, budget, (layer) => shortNames.get(layer) ?? layer);
       },
-      'recipe/lockState': async ({ recipePath }, signal) => {
-        if (!existsSync(lockPathOf(recipePath))) {
-          return { lock: 'missing', problems: [] };
-        }
-        const { problems } = await checkJob(recipePath, { signal });
-        const stale = problems.filter((problem) => problem.kind === 'stale');
-        return { lock: stale.length > 0 ? 'stale' : 'current', problems: stale.map((problem) => problem.message) };
-      },
+      'recipe/outlook': async ({ recipePath }, signal) => ({
+        diagnostics: await recipeOutlook(recipePath, allocations, signal),
+      }),
+      'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'measurements/read': ({ recipePath }) => {
         try {
           return { view: allocations.measurements(recipePath) };

@@ -82,6 +82,21 @@ describe('Model editor', () => {
     assert.equal(stateOf(document).actions.analyze.enabled, false);
   });
 
+  it('says why it cannot read a model that is on no disk', async () => {
+    const bytes = await vscode.workspace.fs.readFile(sampleFile('resnet20.onnx'));
+    const registered = vscode.workspace.registerFileSystemProvider('lathetest', new MemoryFile(bytes), {
+      isReadonly: true,
+    });
+    try {
+      const document = await openModel(api, vscode.Uri.parse('lathetest:/folder/resnet20.onnx'));
+      const { model, actions } = stateOf(document);
+      assert.equal(model.status === 'failed' ? model.error.code : model.status, 'extension/not-on-disk');
+      assert.equal(actions.optimize.enabled, false);
+    } finally {
+      registered.dispose();
+    }
+  });
+
   it('reads the file again when it changes on disk', async () => {
     const uri = scratchFile('changing.onnx');
     await writeText(uri, 'not yet');
@@ -113,3 +128,21 @@ describe('Model editor', () => {
     assert.notEqual(api.workerPid(), pid);
   });
 });
+
+/** A file system with one file, such as a repository browser offers. */
+class MemoryFile implements vscode.FileSystemProvider {
+  readonly onDidChangeFile = new vscode.EventEmitter<vscode.FileChangeEvent[]>().event;
+  constructor(private readonly bytes: Uint8Array) {}
+  watch = () => new vscode.Disposable(() => undefined);
+  stat = () => ({ type: vscode.FileType.File, ctime: 0, mtime: 0, size: this.bytes.length });
+  readDirectory = () => [];
+  readFile = () => this.bytes;
+  createDirectory = refuse;
+  writeFile = refuse;
+  delete = refuse;
+  rename = refuse;
+}
+
+function refuse(): never {
+  throw vscode.FileSystemError.NoPermissions('read-only');
+}

@@ -65,6 +65,42 @@ describe('Jobs', function () {
     }
     assert.ok(job.pid !== undefined);
     await eventually('the end of the process', () => !isAlive(job.pid!));
+
+    const document = await openModel(api, sampleFile('resnet20.onnx'));
+    await eventually('the recipes', () => stateOf(document).recipes.some((one) => one.path === uri.fsPath));
+    document.chooseRecipe(uri.fsPath);
+    const report = await eventually('the report', () => {
+      const { report: slot, recipe: info } = stateOf(document);
+      return slot.status === 'ready' && info?.path === uri.fsPath ? slot.value : undefined;
+    });
+    assert.equal(report.size.floatFileBytes, source.size);
+    assert.equal(report.size.fileBytes, compressed.size);
+    const target = scratchFile('exported.onnx');
+    await api.actions.copyModel(document, await api.actions.compressedModel(document), target);
+    assert.equal((await vscode.workspace.fs.stat(target)).size, compressed.size);
+    await assert.rejects(api.actions.copyModel(document, target, document.uri));
+    assert.equal((await vscode.workspace.fs.stat(document.uri)).size, source.size);
+  });
+
+  it('make their recipe say when the lock is stale and when a budget cannot be reached', async () => {
+    const uri = scratchFile('whole/whole.lathe.json');
+    const document = await vscode.workspace.openTextDocument(uri);
+    await vscode.window.showTextDocument(document);
+    const change = async (from: string, to: string) => {
+      const at = document.getText().indexOf(from);
+      const edit = new vscode.WorkspaceEdit();
+      edit.replace(uri, new vscode.Range(document.positionAt(at), document.positionAt(at + from.length)), to);
+      await vscode.workspace.applyEdit(edit);
+      await document.save();
+    };
+    const problem = (code: string) =>
+      eventually(code, () => vscode.languages.getDiagnostics(uri).find((diagnostic) => diagnostic.code === code));
+    await change('"size": 0.2', '"size": 0.19');
+    assert.match((await problem('recipe/stale-lock')).message, /0\.2 → 0\.19/);
+    await change('"size": 0.19', '"size": 0.01');
+    const unreachable = await problem('recipe/unreachable-budget');
+    assert.equal(unreachable.severity, vscode.DiagnosticSeverity.Error);
+    assert.match(document.getText(unreachable.range), /0\.01/);
   });
 
   it('leave measurements that the editor solves with', async () => {

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { LatheError } from '../base/errors';
+import { parseRecipe } from '../job/recipe/parseRecipe';
+import type { RecipeDiagnostic } from '../protocol/job';
+import type { AllocationViews } from './allocationViews';
+import { lockState } from './lockState';
+
+/**
+ * Diagnostics that need more than the recipe's text: a stale lock (a warning on the model's line) and a budget that no
+ * allocation reaches (an error on the budget, with the smallest that can be reached).
+ */
+export async function recipeOutlook(
+  recipePath: string,
+  allocations: AllocationViews,
+  signal: AbortSignal,
+): Promise<RecipeDiagnostic[]> {
+  const { recipe, positions } = parseRecipe(readFileSync(recipePath, 'utf8').replace(/^\uFEFF/, ''), recipePath);
+  if (recipe === undefined) {
+    return [];
+  }
+  const found: RecipeDiagnostic[] = [];
+  try {
+    const { lock, problems } = await lockState(recipePath, signal);
+    if (lock === 'stale') {
+      const place = positions(['model']) ?? { offset: 0, length: 0 };
+      const message = `The lock is stale: run Allocate or Optimize. ${problems.join(' ')}`;
+      found.push({ severity: 'warning', code: 'recipe/stale-lock', message, ...place });
+    }
+    await allocations.solve(recipePath, undefined, [], 'hull', signal);
+  } catch (error) {
+    if (LatheError.is(error, 'allocate/infeasible')) {
+      const place = positions(['allocation', 'budget']) ?? positions(['allocation']) ?? { offset: 0, length: 0 };
+      found.push({ severity: 'error', code: 'recipe/unreachable-budget', message: error.message, ...place });
+    } else if (!LatheError.is(error)) {
+      throw error;
+    }
+    // Any other failure (not measured, data elsewhere) is told where it is met.
+  }
+  return found;
+}
