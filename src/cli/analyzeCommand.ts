@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { AnalyzeResult, LayerMeasurement } from '../job/jobTypes';
 import {
+  countOf,
   formatBits,
   formatBytes,
   formatLoss,
@@ -95,7 +96,7 @@ function analyzeText(result: AnalyzeResult, style: Style, width: number): string
   }
   parts.push(
     `${result.engine} · ${formatSeconds(result.seconds)}${result.memory.peak > 0 ? ` · at most ${formatBytes(result.memory.peak)} of activations` : ''}` +
-      `${result.resumedSteps > 0 ? ` · ${result.resumedSteps} steps from an earlier run` : ''}\n`,
+      `${result.resumedSteps > 0 ? ` · ${countOf(result.resumedSteps, 'step')} from an earlier run` : ''}\n`,
   );
   return parts.join('');
 }

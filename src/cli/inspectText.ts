@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatPercent, groupDigits } from '../job/report/formatNumbers';
+import { countOf, formatBytes, formatCount, formatPercent, groupDigits } from '../job/report/formatNumbers';
 import type { InspectOutput } from './outputSchemas';
 import { formatTable, shorten } from './table';
 import { printable, type Style } from './terminal';
@@ -30,8 +30,8 @@ export function inspectText(output: InspectOutput, file: string, style: Style, w
   const more = output.operators.length > 5 ? ', …' : '';
   const macs = output.macs === null ? 'MACs unknown' : `${formatCount(output.macs)} MACs`;
   parts.push(
-    `\n${groupDigits(output.parameters)} parameters, ${groupDigits(output.layerParameters)} of them in ${output.layers.length} layers · ${macs}\n`,
-    `${shorten(`${output.nodes} nodes: ${printable(operators.join(', '))}${more}`, width, 'end')}\n\n`,
+    `\n${groupDigits(output.parameters)} parameters, ${groupDigits(output.layerParameters)} of them in ${countOf(output.layers.length, 'layer')} · ${macs}\n`,
+    `${shorten(`${countOf(output.nodes, 'node')}: ${printable(operators.join(', '))}${more}`, width, 'end')}\n\n`,
   );
   if (output.layers.length > 0) {
     parts.push(layerTable(output, style, width), '\n');

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RunResult } from '../job/jobTypes';
 import {
+  countOf,
   formatBits,
   formatBytes,
   formatDecibel,
@@ -68,7 +69,7 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
     `${solution.engine}, ${solution.proven ? 'proved optimal' : 'not proved optimal'}`,
     result.analyze.engine,
     formatSeconds(result.seconds),
-    ...(resumedSteps > 0 ? [`${resumedSteps} steps from an earlier run`] : []),
+    ...(resumedSteps > 0 ? [`${countOf(resumedSteps, 'step')} from an earlier run`] : []),
   ];
   const paths = [outputs.model, outputs.lock, outputs.reportJson, outputs.reportMarkdown, outputs.reportHtml];
   const written = paths.map((path) => `  ${showPath(path, folder)}\n`).join('');

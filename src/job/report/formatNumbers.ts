@@ -96,3 +96,8 @@ export function groupDigits(value: number): string {
 function signed(text: string): string {
   return text.replace(/^-(?=0*(?:\.0*)?(?: .*)?$)/, '').replace(/^-/, '−');
 }
+
+/** "1 step", "12 steps". */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,5 +1,6 @@
 import { escapeHtml } from './escapeHtml';
 import {
+  countOf,
   formatBits,
   formatBytes,
   formatDecibel,
@@ -111,7 +112,7 @@ function howMeasured(report: Report): string {
   const facts = [
     `${report.engine}, Lathe ${report.lathe}, seed ${report.seed}`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.platform} ${machine.arch}, Node ${machine.node}`,
-    `${report.createdAt}, ${formatSeconds(report.seconds)}${report.resumedSteps > 0 ? `, ${report.resumedSteps} steps taken over from an earlier run` : ''}`,
+    `${report.createdAt}, ${formatSeconds(report.seconds)}${report.resumedSteps > 0 ? `, ${countOf(report.resumedSteps, 'step')} taken over from an earlier run` : ''}`,
     `model ${report.model.sha256}`,
     `written to ${report.compressed.file}`,
   ];

@@ -1,4 +1,5 @@
 import {
+  countOf,
   formatBits,
   formatBytes,
   formatDecibel,
@@ -116,7 +117,7 @@ export function renderMarkdown(report: Report): string {
     '',
     `- ${text(report.engine)}, seed ${report.seed}, Lathe ${text(report.lathe)}`,
     `- ${text(report.machine.cpu)}, ${report.machine.cores} cores, ${text(report.machine.platform)} ${text(report.machine.arch)}, Node ${text(report.machine.node)}`,
-    `- ${formatSeconds(report.seconds)}${report.resumedSteps > 0 ? `, ${report.resumedSteps} steps taken over from an earlier run` : ''}`,
+    `- ${formatSeconds(report.seconds)}${report.resumedSteps > 0 ? `, ${countOf(report.resumedSteps, 'step')} taken over from an earlier run` : ''}`,
     `- model \`${report.model.sha256.slice(0, 16).replace(/[^0-9a-f]/g, '')}\`, recipe ${code(report.recipe)}, written to ${code(report.compressed.file)}`,
     '',
   );
