@@ -56,6 +56,7 @@ export async function mergePareto(knapsack: Knapsack, options: MergeOptions): Pr
     offer(options.incumbent);
   }
 
+  const scratch = new Scratch();
   const lists: StateList[] = [StateList.root()];
   let kept = 1;
   let cut = false;
@@ -73,7 +74,7 @@ export async function mergePareto(knapsack: Knapsack, options: MergeOptions): Pr
     }
     const limit = best === undefined ? Infinity : best.value;
     const slack = best === undefined ? 0 : boundSlack(limit, multipliers, capacities);
-    let next = extend(knapsack, lists[stage]!, units[stage]!, stage, tails, limit + slack, options.deadline);
+    let next = extend(knapsack, lists[stage]!, units[stage]!, stage, tails, limit + slack, options.deadline, scratch);
     if (next === undefined) {
       return { picks: best?.picks, complete: false };
     }
@@ -98,12 +99,13 @@ export async function wholeFrontier(
 ): Promise<Int32Array[] | undefined> {
   const { units } = knapsack;
   const order = units.map((_, u) => u);
+  const scratch = new Scratch();
   const lists: StateList[] = [StateList.root()];
   let kept = 1;
   for (let stage = 0; stage < units.length; stage++) {
     await new Promise((resolve) => setImmediate(resolve));
     throwIfCancelled(options.signal);
-    const next = extend(knapsack, lists[stage]!, units[stage]!, stage, undefined, Infinity, options.deadline);
+    const next = extend(knapsack, lists[stage]!, units[stage]!, stage, undefined, Infinity, options.deadline, scratch);
     kept += next?.length ?? 0;
     if (next === undefined || kept > options.stateLimit) {
       return undefined;
@@ -223,6 +225,13 @@ class Tails {
   }
 }
 
+/** Lists used over and over: allocating them for each choice took longer than filling them. */
+class Scratch {
+  readonly shifted = new StateList(0);
+  readonly merged = new StateList(0);
+  readonly spare = new StateList(0);
+}
+
 /** All states of `list` with each choice of `unit`, bounded and merged; undefined when the deadline passed. */
 function extend(
   knapsack: Knapsack,
@@ -232,6 +241,7 @@ function extend(
   tails: Tails | undefined,
   limit: number,
   deadline: number,
+  scratch: Scratch,
 ): StateList | undefined {
   const rows = knapsack.capacities.length;
   const capacityFirst = rows > 0 ? knapsack.capacities[0]! : Infinity;
@@ -253,7 +263,10 @@ function extend(
       (rows > 0 ? price[0]! * capacityFirst : 0) +
       (rows > 1 ? price[1]! * capacitySecond : 0);
   }
-  let merged = new StateList(0);
+  let merged = scratch.merged;
+  let spare = scratch.spare;
+  const { shifted } = scratch;
+  merged.reset(0);
   let hot = 0;
   for (let c = 0; c < unit.values.length; c++) {
     if (performance.now() > deadline) {
@@ -262,7 +275,7 @@ function extend(
     const addValue = unit.values[c]!;
     const addFirst = rows > 0 ? unit.weights[0]![c]! : 0;
     const addSecond = rows > 1 ? unit.weights[1]![c]! : 0;
-    const shifted = new StateList(list.length);
+    shifted.reset(list.length);
     for (let i = 0; i < list.length; i++) {
       const value = list.value[i]! + addValue;
       const first = list.first[i]! + addFirst;
@@ -284,9 +297,10 @@ function extend(
         hot = p;
       }
     }
-    merged = mergeStates(merged, shifted, rows);
+    mergeStates(merged, shifted, rows, spare);
+    [merged, spare] = [spare, merged];
   }
-  return merged;
+  return merged.trimmed();
 }
 
 /** Keeps the states with the least bound, in order. */

@@ -25,6 +25,26 @@ export class StateList {
     return list;
   }
 
+  /** A copy that holds just what is in use. */
+  trimmed(): StateList {
+    const copy = new StateList(0);
+    copy.length = this.length;
+    copy.value = this.value.slice(0, this.length);
+    copy.first = this.first.slice(0, this.length);
+    copy.second = this.second.slice(0, this.length);
+    copy.parent = this.parent.slice(0, this.length);
+    copy.choice = this.choice.slice(0, this.length);
+    return copy;
+  }
+
+  /** Empties the list and makes room, keeping its memory. */
+  reset(capacity: number): void {
+    this.length = 0;
+    if (this.value.length < capacity) {
+      this.adopt(new StateList(Math.ceil(capacity * 1.5)));
+    }
+  }
+
   push(first: number, second: number, value: number, parent: number, choice: number): void {
     if (this.length === this.value.length) {
       this.grow(Math.max(64, this.length * 2));
@@ -44,18 +64,26 @@ export class StateList {
     bigger.second.set(this.second);
     bigger.parent.set(this.parent);
     bigger.choice.set(this.choice);
-    ({ value: this.value, first: this.first, second: this.second, parent: this.parent, choice: this.choice } = bigger);
+    this.adopt(bigger);
+  }
+
+  private adopt(other: StateList): void {
+    this.value = other.value;
+    this.first = other.first;
+    this.second = other.second;
+    this.parent = other.parent;
+    this.choice = other.choice;
   }
 }
 
 /**
- * Merges two ordered lists and drops dominated states.
+ * Merges two ordered lists into a third and drops dominated states.
  *
  * @param rows 0 or 1: a state must be cheaper than all lighter ones, so the last value kept decides. 2: a staircase of
  * (second weight, value) over all lighter states decides.
  */
-export function mergeStates(a: StateList, b: StateList, rows: number): StateList {
-  const merged = new StateList(a.length + b.length);
+export function mergeStates(a: StateList, b: StateList, rows: number, merged: StateList): void {
+  merged.reset(a.length + b.length);
   const stairs = rows === 2 ? new Staircase() : undefined;
   let least = Infinity;
   let i = 0;
@@ -82,7 +110,6 @@ export function mergeStates(a: StateList, b: StateList, rows: number): StateList
     }
     merged.push(from.first[at]!, second, value, from.parent[at]!, from.choice[at]!);
   }
-  return merged;
 }
 
 function isBefore(a: StateList, i: number, b: StateList, j: number): boolean {
