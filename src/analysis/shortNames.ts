@@ -8,6 +8,8 @@ export interface NameSource {
 }
 
 const WEIGHT_SUFFIX = /[._/](weight|weights|kernel|W|w|w_0|embedding|embeddings)(:0)?$/;
+/** What quantisers append, this one and ONNX Runtime's: a compressed model keeps the names of its source. */
+const QUANTIZED_SUFFIX = /_(quantized|Q4|q4|DQ|dq)(_\d+)?$/;
 /** Names exporters make up: "onnx::Conv_203", "/qkv/Transpose_output_0", "123", "const_fold_opt__57", "val_12". */
 const MADE_UP = /^(onnx::.*|\d+|.*_output_\d+|const_fold_opt.*|val_\d+|.*[Tt]ranspose(_\d+)?(:0)?|.*ReadVariableOp.*)$/;
 
@@ -41,7 +43,8 @@ export function shortNames(sources: readonly NameSource[]): string[] {
   });
 }
 
-function weightPath(name: string): string | undefined {
+function weightPath(stored: string): string | undefined {
+  const name = stored.replace(QUANTIZED_SUFFIX, '');
   const base = name.replace(WEIGHT_SUFFIX, '');
   if (base === '' || MADE_UP.test(name) || (base === name && !/[./]/.test(name))) {
     return undefined;

@@ -122,7 +122,8 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
       reportMarkdown: reports.markdown,
       reportHtml: reports.html,
     },
-    withinLimits: messages.length === 0,
+    // A file that the runtime refuses as it is delivered is outside any limit.
+    withinLimits: messages.length === 0 && verification.messages.length === 0,
     limitMessages: [...messages, ...verification.messages],
     seconds: tracker.elapsedSeconds,
     resumedSteps: tracker.resumedSteps,

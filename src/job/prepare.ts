@@ -9,7 +9,7 @@ import type { FoldBatchNormResult } from '../passes';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { withUniqueNodeNames } from '../runtime/uniqueNodeNames';
 import { MeasurementCache } from './cache/measurementCache';
-import { checkRecipeAgainstModel } from './recipe/checkRecipe';
+import { checkRecipeAgainstModel, checkRecipeFiles } from './recipe/checkRecipe';
 import { recipeInvalid } from './recipe/errors';
 import { loadRecipeText } from './recipe/loadRecipe';
 import type { Recipe } from './recipe/recipe';
@@ -45,6 +45,10 @@ export function cacheDirectory(recipePath: string): string {
 export async function prepareJob(recipePath: string, tracker: StageTracker): Promise<PreparedJob> {
   const opened = await tracker.stage('open', 2, (steps) => {
     const { recipe, text, positions } = loadRecipeText(recipePath);
+    const missing = checkRecipeFiles(recipe, positions);
+    if (missing.length > 0) {
+      throw recipeInvalid(recipePath, text, missing);
+    }
     const original = openModel(recipe.modelPath);
     steps.advance(recipe.model);
     const problems = checkRecipeAgainstModel(recipe, findLayers(original), positions);

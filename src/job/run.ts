@@ -1,5 +1,5 @@
-import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { findLayers } from '../analysis';
 import type { InferenceRunner } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
@@ -73,7 +73,7 @@ export function quantizeModel(
 export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, allocate: AllocateResult): ExportResult {
   const directory = job.recipe.export.absoluteDirectory;
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
   } catch (error) {
     throw exportFolder(directory, error);
   }
@@ -92,6 +92,18 @@ export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, all
       ),
     },
   });
+}
+
+/** One folder at a time: Node's own recursive way never ends below /proc. */
+function makeFolder(directory: string): void {
+  if (existsSync(directory)) {
+    return;
+  }
+  const parent = dirname(directory);
+  if (parent !== directory) {
+    makeFolder(parent);
+  }
+  mkdirSync(directory);
 }
 
 export interface Verification {

@@ -13,8 +13,9 @@ describe('shortNames', () => {
         ['model/dense/kernel:0', 'model/dense/MatMul', 'MatMul'],
         ['bert.embeddings.word_embeddings.weight', '/Gather', 'Gather'],
         ['conv2d_5.w_0', 'p2o.Conv.5', 'Conv'],
+        ['layers.1.conv1.weight_quantized', '/layers/layers.1/conv1/Conv', 'Conv'],
       ),
-      ['layers.0.conv1', 'model.dense', 'bert.embeddings.word_embeddings', 'conv2d_5'],
+      ['layers.0.conv1', 'model.dense', 'bert.embeddings.word_embeddings', 'conv2d_5', 'layers.1.conv1'],
     );
   });
 
