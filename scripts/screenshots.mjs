@@ -1,6 +1,7 @@
 // Pictures of the model editor in the real VS Code, for README and docs: every view in dark, light and high contrast.
 //   node scripts/screenshots.mjs     (after `npm start`, so that there is something to show)
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { root, setup } from './setup.mjs';
@@ -14,15 +15,18 @@ const themes = {
   light: 'Default Light Modern',
   'high-contrast': 'Default High Contrast',
 };
+const classes = { dark: 'vs-dark', light: 'vs', 'high-contrast': 'hc-black' };
 const folder = join(root, 'docs', 'images');
 mkdirSync(folder, { recursive: true });
-const samples = join(root, 'samples');
+// An extension development window takes its theme from the workspace only.
+const workspace = mkdtempSync(join(tmpdir(), 'lathe-pictures-'));
+cpSync(join(root, 'samples'), workspace, { recursive: true });
+mkdirSync(join(workspace, '.vscode'));
 
 for (const [name, theme] of Object.entries(themes)) {
-  const server = await startServer({
-    settings: { 'workbench.colorTheme': theme, 'workbench.activityBar.location': 'default' },
-  });
-  const address = server.url(samples, [
+  writeFileSync(join(workspace, '.vscode', 'settings.json'), JSON.stringify({ 'workbench.colorTheme': theme }));
+  const server = await startServer();
+  const address = server.url(workspace, [
     ['extensionDevelopmentPath', server.remote(root)],
     ['skipWelcome', 'true'],
   ]);
@@ -33,12 +37,12 @@ for (const [name, theme] of Object.entries(themes)) {
       .getByRole('treeitem', { name: /resnet20\.onnx/ })
       .nth(1)
       .click();
-    await page.locator('.monaco-workbench[class*="theme-defaults"]').waitFor();
+    await page.locator(`.monaco-workbench.${classes[name]}`).waitFor();
     const frame = await editorFrame(page);
     for (const tab of ['Overview', 'Layers', 'Bits']) {
       await frame.getByRole('tab', { name: tab }).click();
       if (tab === 'Layers') {
-        await frame.getByText('layers.7.conv2').first().click();
+        await frame.locator('.view-layers .table-body').getByText('layers.7.conv2', { exact: true }).click();
       }
       await delay(2500);
       await page.screenshot({ path: join(folder, `${tab.toLowerCase()}-${name}.png`) });
@@ -48,6 +52,8 @@ for (const [name, theme] of Object.entries(themes)) {
     await server.stop();
   }
 }
+
+rmSync(workspace, { recursive: true, force: true });
 
 /** The frame of the model editor, once it shows layers. Webviews are nested frames. */
 async function editorFrame(page) {

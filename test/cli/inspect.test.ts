@@ -29,7 +29,7 @@ describe('lathe inspect', () => {
     const value = assertSchema('inspect', out) as {
       fileBytes: number;
       nodes: number;
-      parameters: number;
+      layerParameters: number;
       layers: { weight: { name: string; shape: number[] }; parameters: number }[];
     };
     const proto = fromBinary(ModelProtoSchema, readFileSync(path));

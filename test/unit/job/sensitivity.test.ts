@@ -50,7 +50,6 @@ describe('scanSensitivity', () => {
         { weightBits: 8, activationBits: 4 },
       ],
       grids: ranges.get(layer.name)!.grids,
-      gram: undefined,
     }));
     const options = {
       model: job.model,
