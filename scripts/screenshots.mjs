@@ -1,4 +1,4 @@
-// Pictures of the model editor in the real VS Code, for README and docs: every view in dark, light and high contrast.
+// Pictures of the model editor in the real VS Code, for README and docs, in VS Code's light theme.
 //   node scripts/screenshots.mjs     (after `npm start`, so that there is something to show)
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,12 +10,7 @@ setup({ vscode: true });
 const { startServer } = await import('./vscodeServer.mjs');
 const { openWorkbench } = await import('./workbench.mjs');
 
-const themes = {
-  dark: 'Default Dark Modern',
-  light: 'Default Light Modern',
-  'high-contrast': 'Default High Contrast',
-};
-const classes = { dark: 'vs-dark', light: 'vs', 'high-contrast': 'hc-black' };
+const themes = { light: 'Default Light Modern' };
 const folder = join(root, 'docs', 'images');
 mkdirSync(folder, { recursive: true });
 // An extension development window takes its theme from the workspace only.
@@ -37,7 +32,6 @@ for (const [name, theme] of Object.entries(themes)) {
       .getByRole('treeitem', { name: /resnet20\.onnx/ })
       .nth(1)
       .click();
-    await page.locator(`.monaco-workbench.${classes[name]}`).waitFor();
     const frame = await editorFrame(page);
     for (const tab of ['Overview', 'Layers', 'Bits']) {
       await frame.getByRole('tab', { name: tab }).click();
