@@ -1,2 +1,3 @@
 export * from './quantize';
 export * from './allocate';
+export * from './moments';

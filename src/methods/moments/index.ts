@@ -1,0 +1,1 @@
+export type { InputMoments, LayerMoments } from './layerMoments';
