@@ -55,3 +55,13 @@ export {
   toBfloat16Into,
   toFloat16Into,
 } from './halfFloat';
+export { choleskyInto, choleskySolve, invertLowerInto, solveLower, solveLowerTransposed } from './linear/cholesky';
+export {
+  dampedCholesky,
+  dampedInverse,
+  inverseCholeskyUpper,
+  invertSymmetric,
+  meanDiagonal,
+  type DampedFactor,
+} from './linear/symmetricInverse';
+export { dot, multiplyTransposedInto, multiplyVectorInto, transpose } from './linear/multiply';
