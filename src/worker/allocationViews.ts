@@ -106,6 +106,7 @@ function withFreedLayers(session: AllocationSession, pins: readonly Pin[]): Allo
       pattern: pin.layer,
       weights: pin.weightBits === 'free' ? weights.bits : undefined,
       activations: pin.activationBits === 'free' ? activations.bits : undefined,
+      sparsity: undefined,
     })),
   ];
   return session.withRecipe({ ...recipe, layers });

@@ -49,6 +49,7 @@ export function overrideFor(recipe: Pick<Recipe, 'layers'>, layer: LayerNames): 
         pattern: override.pattern,
         weights: override.weights === undefined ? found?.weights : override.weights,
         activations: override.activations === undefined ? found?.activations : override.activations,
+        sparsity: override.sparsity === undefined ? found?.sparsity : override.sparsity,
       };
     }
   }

@@ -9,7 +9,8 @@ import {
 } from 'jsonc-parser';
 import { normalizeRecipe } from './normalizeRecipe';
 import { notYet } from './notYet';
-import type { Recipe } from './recipe';
+import type { Recipe, SparsityChoice } from './recipe';
+import { formatRecipePath } from './recipeDiagnostic';
 import type { RecipeDiagnostic, RecipePath } from './recipeDiagnostic';
 import { recipeSchema, type WrittenRecipe } from './recipeSchema';
 import { validateNode, type Report, type SchemaNode } from './validateNode';
@@ -133,6 +134,7 @@ function checkTogether(recipe: Recipe, root: JsonNode, positions: RecipePosition
     );
   }
   checkLabels(recipe, at, report);
+  checkPatterns(recipe, at, report);
 
   if (resolve(recipe.export.absoluteDirectory) === dirname(recipe.modelPath)) {
     report(
@@ -153,6 +155,44 @@ function checkTogether(recipe: Recipe, root: JsonNode, positions: RecipePosition
       'recipe/conflict',
       `quantization.pairing is "tied", but weights (${weightBits.join(', ')}) and activations (${activationBits.join(', ')}) have no width in common.`,
       at('quantization', 'pairing'),
+    );
+  }
+}
+
+/** Largest group that masks are made for. */
+const LARGEST_GROUP = 32;
+
+function checkPatterns(
+  recipe: Recipe,
+  at: (...path: RecipePath) => { offset: number; length: number },
+  report: Report,
+): void {
+  const check = (choice: SparsityChoice | null | undefined, ...path: RecipePath): void => {
+    if (choice && (choice.keep >= choice.group || choice.group > LARGEST_GROUP)) {
+      const { keep, group } = choice;
+      report(
+        'recipe/out-of-range',
+        `${formatRecipePath(path)}: ${keep}:${group} ${
+          group > LARGEST_GROUP
+            ? `has groups of more than ${LARGEST_GROUP}`
+            : 'keeps everything: the first number is how many of a group are kept'
+        }. Write kept:group, e.g. "2:4".`,
+        at(...path),
+      );
+    }
+  };
+  for (const choice of recipe.sparsity.patterns) {
+    check(choice, 'sparsity', 'pattern');
+  }
+  for (const { pattern, sparsity } of recipe.layers) {
+    check(sparsity, 'layers', pattern, 'sparsity');
+  }
+  const needsData = recipe.sparsity.patterns.length > 1 || recipe.sparsity.score !== 'magnitude';
+  if (needsData && recipe.sparsity.score !== 'squared' && recipe.data.calibration === undefined) {
+    report(
+      'recipe/conflict',
+      'sparsity: choosing among patterns and scores from inputs need calibration data: give data.calibration.',
+      at('sparsity'),
     );
   }
 }

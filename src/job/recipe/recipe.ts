@@ -11,9 +11,14 @@ export interface Recipe {
   readonly data: RecipeData;
   readonly quantization: RecipeQuantization;
   readonly allocation: RecipeAllocation;
+  /** Undefined: no layer is made sparse, unless `layers` says so. */
+  readonly sparsity: RecipeSparsity;
+  readonly tuning: RecipeTuning;
+  /** Steps taken together under a name; undefined where `quantization.optimizer` and `tuning` say everything. */
+  readonly pipeline: 'light' | 'advanced' | undefined;
   /** In the order written; the last match wins, field by field. */
   readonly layers: readonly LayerOverride[];
-  readonly export: { readonly directory: string; readonly absoluteDirectory: string; readonly format: 'qdq' };
+  readonly export: { readonly directory: string; readonly absoluteDirectory: string; readonly format: ExportFormat };
   readonly limits: { readonly accuracyDrop: number | undefined };
   readonly seed: number;
 }
@@ -48,7 +53,11 @@ export interface Preprocess {
 
 export type RangeMethod = 'min-max' | 'percentile' | 'mse';
 
+export type ExportFormat = 'qdq';
+
 export interface RecipeQuantization {
+  /** False (`"quantization": null`): every layer stays float; for recipes that only make weights sparse. */
+  readonly enabled: boolean;
   readonly weights: {
     /** Ascending. */
     readonly bits: readonly number[];
@@ -77,6 +86,49 @@ export interface RecipeQuantization {
   };
   /** Width of the first and the last layer; undefined leaves them to the allocation. */
   readonly firstAndLast: number | undefined;
+  readonly optimizer: RecipeOptimizer;
+}
+
+/** How codes are found. */
+export interface RecipeOptimizer {
+  readonly method: 'rtn' | 'gptq' | 'gram' | 'adaquant';
+  /** `parallel`: every layer on the float network's inputs. `sequential`: on those of the compressed network in front of it. */
+  readonly mode: 'parallel' | 'sequential';
+  /** Steps of the iterative methods. */
+  readonly iterations: number;
+}
+
+/** A pattern of a layer, or undefined for dense. */
+export interface SparsityChoice {
+  readonly keep: number;
+  readonly group: number;
+  readonly transposable: boolean;
+}
+
+export interface RecipeSparsity {
+  /**
+   * Patterns a layer may get; undefined among them is "dense". One: every layer that can takes it. Several: the allocation
+   * chooses. Empty: nothing is made sparse.
+   */
+  readonly patterns: readonly (SparsityChoice | undefined)[];
+  /** The strictest pattern of this group size that most groups of the layer comply with already, in place of `patterns`. */
+  readonly auto: { readonly group: number; readonly transposable: boolean } | undefined;
+  readonly method: 'exact' | 'greedy';
+  readonly score: 'magnitude' | 'squared' | 'wanda' | 'sparsegpt';
+  readonly optimizer: 'none' | 'absorb' | 'adaprune' | 'sparsegpt';
+  readonly mode: 'parallel' | 'sequential';
+  /** Input channels are permuted first where that keeps more magnitude. */
+  readonly permute: boolean;
+  /** Whether the first and the last layer take part. */
+  readonly firstAndLast: boolean;
+}
+
+/** What follows once the codes are decided. */
+export interface RecipeTuning {
+  /** Biases in closed form, layer by layer, then against the float network's outputs. */
+  readonly bias: boolean;
+  /** Mean and variance of each layer's output channels, restored to those of the float network. */
+  readonly batchNorm: boolean;
 }
 
 export interface RecipeBudget {
@@ -102,4 +154,6 @@ export interface LayerOverride {
   /** A width pins it; a list restricts it; null excludes the layer (stays float); undefined leaves it. */
   readonly weights: number | readonly number[] | null | undefined;
   readonly activations: number | readonly number[] | null | undefined;
+  /** A pattern in place of the recipe's; null keeps the layer dense; undefined leaves it. */
+  readonly sparsity: SparsityChoice | null | undefined;
 }

@@ -16,7 +16,10 @@ export const FLOAT_BITS = 32;
 const weightWidth = Type.Integer(WEIGHT_BITS);
 const activationWidth = Type.Union([Type.Integer(WEIGHT_BITS), Type.Literal(FLOAT_BITS)]);
 
-const notYet = 'This version of Lathe does not do it yet: leave it out or null.';
+const pattern = Type.String({
+  pattern: '^[1-9][0-9]?:[1-9][0-9]?$',
+  description: 'Kept : group. "2:4" keeps at most 2 of every 4 consecutive input channels.',
+});
 
 const source = Type.String({
   minLength: 1,
@@ -229,10 +232,29 @@ const quantization = Type.Object(
       Type.Object(
         {
           method: Type.Optional(
-            Type.Enum(['rtn'], { default: 'rtn', description: '`rtn`: round to the nearest code of the grid.' }),
+            Type.Enum(['rtn', 'gptq', 'gram', 'adaquant'], {
+              default: 'gram',
+              description:
+                '`gram`: GPTQ rounding, coordinate descent on the codes and a refit of scales and biases, on the second moments of the inputs. `gptq`: its rounding alone. `adaquant`: Adam on weights, scales and biases, as published. `rtn`: round to the nearest code of the grid.',
+            }),
+          ),
+          mode: Type.Optional(
+            Type.Enum(['parallel', 'sequential'], {
+              default: 'sequential',
+              description:
+                '`parallel`: every layer is fitted on the inputs of the float network. `sequential`: on those that the compressed layers in front of it give, which is more accurate for a fixed choice of widths.',
+            }),
+          ),
+          iterations: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: 1000000,
+              default: 1000,
+              description: 'Steps of `adaquant`.',
+            }),
           ),
         },
-        { ...closed, default: { method: 'rtn' }, description: 'How codes are found once the widths are decided.' },
+        { ...closed, default: {}, description: 'How codes are found.' },
       ),
     ),
   },
@@ -297,6 +319,88 @@ const allocation = Type.Object(
   { ...closed, default: {}, description: 'How widths are given out: an integer programme over the measured losses.' },
 );
 
+const transposable = Type.Optional(
+  Type.Boolean({
+    default: false,
+    description: 'Masks that hold the pattern along input and output channels alike, for the weight and its transpose.',
+  }),
+);
+
+const sparsity = Type.Object(
+  {
+    pattern: Type.Optional(
+      Type.Union(
+        [
+          pattern,
+          Type.Literal('auto'),
+          Type.Array(Type.Union([pattern, Type.Literal('dense')]), { minItems: 1, maxItems: 8, uniqueItems: true }),
+        ],
+        {
+          default: '2:4',
+          description:
+            'One pattern (kept : group) for every layer that can take it; a list, "dense" among them where wanted, of which the allocation gives each layer one; or "auto": for layers that have zeros already, the strictest pattern of 8 that 95 % of their groups would keep.',
+        },
+      ),
+    ),
+    transposable,
+    method: Type.Optional(
+      Type.Enum(['exact', 'greedy'], {
+        default: 'exact',
+        description: 'How transposable masks are found: the best there is, or a fast approximation.',
+      }),
+    ),
+    score: Type.Optional(
+      Type.Enum(['magnitude', 'squared', 'wanda', 'sparsegpt'], {
+        default: 'magnitude',
+        description:
+          'What a mask keeps most of: |w|; w²; |w| times the norm of its input; or w² over the diagonal of the inverse Hessian.',
+      }),
+    ),
+    optimizer: Type.Optional(
+      Type.Enum(['none', 'absorb', 'adaprune', 'sparsegpt'], {
+        default: 'adaprune',
+        description:
+          'How the kept weights are fitted. `adaprune`: least squares on the layer output. `absorb`: the pruned weights of a group are spread over the kept. `sparsegpt`: its sweep over columns. `none`: kept as they are.',
+      }),
+    ),
+    mode: Type.Optional(
+      Type.Enum(['parallel', 'sequential'], {
+        default: 'sequential',
+        description: 'Whether a layer is fitted on the inputs of the dense network, or on those of the pruned one.',
+      }),
+    ),
+    permute: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Permute input channels first where that keeps more magnitude; the outputs stay the same.',
+      }),
+    ),
+    firstAndLast: Type.Optional(
+      Type.Boolean({ default: false, description: 'Whether the first and the last layer take part.' }),
+    ),
+  },
+  { ...closed, description: 'N:M sparsity.' },
+);
+
+const tuning = Type.Object(
+  {
+    bias: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Tune biases against the outputs of the float network.',
+      }),
+    ),
+    batchNorm: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Restore mean and variance of every output channel to those of the float network, by scales and biases alone.',
+      }),
+    ),
+  },
+  { ...closed, default: {}, description: 'Statistics tuned once the codes are decided; no codes change.' },
+);
+
 const layerOverride = Type.Object(
   {
     weights: Type.Optional(
@@ -309,7 +413,11 @@ const layerOverride = Type.Object(
         description: 'A width pins the input of the layer, a list restricts it, null keeps it float.',
       }),
     ),
-    sparsity: Type.Optional(Type.Null({ description: `Sparsity of the layer. ${notYet}` })),
+    sparsity: Type.Optional(
+      Type.Union([pattern, Type.Object({ pattern, transposable }, closed), Type.Null()], {
+        description: 'A pattern for this layer, or null to keep it dense.',
+      }),
+    ),
   },
   { ...closed, description: 'Fields left out stay as they are.' },
 );
@@ -319,20 +427,19 @@ export const recipeSchema = Type.Object(
     $schema: Type.Optional(Type.String({ description: 'Schema of this file, for editors.' })),
     model: Type.String({ minLength: 1, description: 'The ONNX model, relative to the recipe.' }),
     data: Type.Optional(data),
-    quantization: Type.Optional(quantization),
+    quantization: Type.Optional(
+      Type.Union([quantization, Type.Null()], { default: {}, description: 'null keeps every layer float.' }),
+    ),
     allocation: Type.Optional(allocation),
-    sparsity: Type.Optional(Type.Null({ default: null, description: `N:M sparsity. ${notYet}` })),
-    tuning: Type.Optional(
-      Type.Union(
-        [
-          Type.Null(),
-          Type.Object(
-            { bias: Type.Optional(Type.Literal(false)), batchNorm: Type.Optional(Type.Literal(false)) },
-            closed,
-          ),
-        ],
-        { default: null, description: `Tuning of biases and statistics after quantisation. ${notYet}` },
-      ),
+    sparsity: Type.Optional(
+      Type.Union([sparsity, Type.Null()], { default: null, description: 'N:M sparsity; null leaves weights dense.' }),
+    ),
+    tuning: Type.Optional(Type.Union([tuning, Type.Null()], { default: null })),
+    pipeline: Type.Optional(
+      Type.Enum(['light', 'advanced'], {
+        description:
+          'Steps under a name. `light`: nearest rounding, allocation, statistics tuning; no iterations. `advanced`: every layer optimised at every width, sensitivities of the optimised layers, allocation, statistics tuning, bias tuning. Fields of `quantization.optimizer` and `tuning` given beside it hold.',
+      }),
     ),
     layers: Type.Optional(
       Type.Record(Type.String(), layerOverride, {

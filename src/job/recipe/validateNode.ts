@@ -16,6 +16,9 @@ export interface SchemaNode {
   readonly maxItems?: number;
   readonly uniqueItems?: boolean;
   readonly minLength?: number;
+  /** Of a string; what it stands for is the description. */
+  readonly pattern?: string;
+  readonly description?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -197,7 +200,7 @@ function acceptsValue(node: JsonNode, schema: SchemaNode): boolean {
     );
   }
   if (typeof value === 'string') {
-    return value.length >= (schema.minLength ?? 0);
+    return value.length >= (schema.minLength ?? 0) && new RegExp(schema.pattern ?? '', 'u').test(value);
   }
   return true;
 }
@@ -223,6 +226,9 @@ function describe(schema: SchemaNode): string {
     case 'number':
       return `a number${describeBounds(schema)}`;
     case 'string':
+      if (schema.pattern !== undefined) {
+        return 'a pattern like "2:4"';
+      }
       return schema.minLength === undefined ? 'a text' : 'a text that is not empty';
     case 'boolean':
       return 'true or false';
