@@ -1,3 +1,4 @@
 export * from './quantize';
 export * from './allocate';
 export * from './moments';
+export * from './parameters';

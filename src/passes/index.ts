@@ -1,3 +1,6 @@
 export type { AppliedRewrite, PassResult } from './passResult';
 export { foldBatchNorm, type FoldBatchNormResult, type FoldedBatchNorm } from './foldBatchNorm';
 export { foldConstants } from './foldConstants';
+export { storeInPlace } from './applyFold';
+export { floatTensor } from './floatTensor';
+export { removeUnread } from './removeUnread';

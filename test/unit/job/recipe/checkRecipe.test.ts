@@ -96,7 +96,17 @@ describe('layer patterns', () => {
       '{"model":"a.onnx","layers":{"*":{"weights":4,"activations":8},"/conv1/*":{"weights":null},"none":{"weights":2}}}',
       '/m/r.lathe.json',
     );
-    assert.deepEqual(overrideFor(recipe!, layers[0]!), { pattern: '/conv1/*', weights: null, activations: 8, sparsity: undefined });
-    assert.deepEqual(overrideFor(recipe!, layers[1]!), { pattern: '*', weights: 4, activations: 8, sparsity: undefined });
+    assert.deepEqual(overrideFor(recipe!, layers[0]!), {
+      pattern: '/conv1/*',
+      weights: null,
+      activations: 8,
+      sparsity: undefined,
+    });
+    assert.deepEqual(overrideFor(recipe!, layers[1]!), {
+      pattern: '*',
+      weights: 4,
+      activations: 8,
+      sparsity: undefined,
+    });
   });
 });

@@ -1,0 +1,1 @@
+export { biasRefusal, setLayerBias, setLayerWeight } from './setLayerParameters';

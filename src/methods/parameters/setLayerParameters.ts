@@ -1,0 +1,140 @@
+import { isPlain, storedOrder, type Layer } from '../../analysis';
+import { invariant } from '../../base/errors';
+import { DataType, type Value } from '../../onnx';
+import { floatTensor, removeUnread, storeInPlace } from '../../passes';
+
+/**
+ * Gives a layer another weight, in place. Layer objects found before are stale afterwards where the weight moved.
+ *
+ * A constant that only this layer reads, straight or through nothing, keeps its name. A tied one is stored where it is, for
+ * all layers that share it: give them the same values. Anything else is written beside the old one, in the shape the layer
+ * sees, and the chain it came through goes away when nobody else reads it.
+ *
+ * @param values float32, row-major in `layer.weight.shape`; rounded to the type the layer computes in
+ */
+export function setLayerWeight(layer: Layer, values: Float32Array): void {
+  const { weight, node } = layer;
+  const { tensor, chain, steps, shape } = weight;
+  invariant(values.length === layer.parameters, `a weight of ${layer.name} has ${values.length} elements`);
+  const source = chain[0]?.inputs[0] ?? weight.value;
+  const wide = Float64Array.from(values);
+  const isAlone = source.uses().length === 1 && !source.isGraphOutput && !source.isOverridable;
+  if (layer.tie !== undefined && isPlain(steps)) {
+    const stored = Float64Array.from(storedOrder(values, tensor.dims, steps));
+    storeInPlace(source, floatTensor(tensor.name, tensor.dataType, tensor.dims, stored));
+    return;
+  }
+  const type = floatTypeOf(layer);
+  if (chain.length === 0 && isAlone) {
+    storeInPlace(source, floatTensor(source.name, type, shape, wide));
+    return;
+  }
+  const { graph } = node;
+  const name = graph.freshName(tensor.name === '' ? `${weight.value.name}_weight` : tensor.name);
+  const old = weight.value;
+  node.setInput(weight.inputIndex, graph.addInitializer(floatTensor(name, type, shape, wide)));
+  removeUnread([old]);
+}
+
+/** Type of the values at the end of the chain: what a Cast or DequantizeLinear makes of the stored ones. */
+function floatTypeOf(layer: Layer): DataType {
+  const { weight } = layer;
+  if (isPlain(weight.steps)) {
+    return weight.tensor.dataType;
+  }
+  const { type } = weight.value;
+  return type?.kind === 'tensor' ? type.elementType : DataType.FLOAT;
+}
+
+/** Why a layer cannot be given another bias; undefined when it can. */
+export function biasRefusal(layer: Layer): string | undefined {
+  const { node, bias, kind } = layer;
+  if (bias !== undefined) {
+    return bias.value.isOverridable ? 'the bias is also an input of the model' : undefined;
+  }
+  switch (kind) {
+    case 'Conv':
+    case 'ConvTranspose':
+    case 'Gemm':
+      return node.inputs[2] === undefined ? undefined : 'the bias is no constant vector';
+    case 'MatMul':
+      return layer.weight.inputIndex === 1 ? undefined : 'the output channels are not the last axis';
+    default:
+      return 'layers of this kind have no bias';
+  }
+}
+
+/**
+ * Gives a layer another bias, in place: the vector that is added to its output channels. A layer without one gets one; a
+ * MatMul gets an Add behind it. Layer objects found before are stale afterwards.
+ *
+ * @param values float32, one per output channel
+ * @returns a sentence why the bias stays as it is, or undefined when it was set
+ */
+export function setLayerBias(layer: Layer, values: Float32Array): string | undefined {
+  const refusal = biasRefusal(layer);
+  if (refusal !== undefined) {
+    return refusal;
+  }
+  const { node, bias } = layer;
+  const { graph } = node;
+  const type = floatTypeOf(layer);
+  const beta = layer.kind === 'Gemm' ? node.float('beta', 1) : 1;
+  if (bias !== undefined) {
+    // The layer's own input is multiplied by beta; an Add behind it is not.
+    const factor = bias.node === node ? beta : 1;
+    if (factor === 0) {
+      return 'the Gemm multiplies its bias by zero';
+    }
+    invariant(values.length === bias.tensor.elementCount, `a bias of ${layer.name} has ${values.length} elements`);
+    const stored = Float64Array.from(values, (value) => value / factor);
+    const alone = bias.value.initializer !== undefined && bias.value.uses().length === 1 && !bias.value.isGraphOutput;
+    if (alone) {
+      storeInPlace(bias.value, floatTensor(bias.value.name, type, bias.tensor.dims, stored));
+    } else {
+      const name = graph.freshName(bias.tensor.name === '' ? `${bias.value.name}_bias` : bias.tensor.name);
+      const old = bias.value;
+      bias.node.setInput(bias.inputIndex, graph.addInitializer(floatTensor(name, type, bias.tensor.dims, stored)));
+      removeUnread([old]);
+    }
+    return undefined;
+  }
+  if (values.every((value) => value === 0)) {
+    return undefined;
+  }
+  const { name: weightName } = layer.weight.tensor;
+  const base = /weight$/.test(weightName) ? weightName.replace(/weight$/, 'bias') : `${weightName || layer.name}_bias`;
+  const stored = Float64Array.from(values, (value) => value / (beta === 0 ? 1 : beta));
+  const constant = graph.addInitializer(floatTensor(graph.freshName(base), type, [values.length], stored));
+  if (layer.kind === 'MatMul') {
+    addBehind(layer, constant);
+    return undefined;
+  }
+  if (beta === 0) {
+    node.setAttribute({ name: 'beta', type: 'FLOAT', value: 1 });
+  }
+  node.setInput(2, constant);
+  return undefined;
+}
+
+/** The sum takes the product's name, so that all readers and the graph's outputs stay as they are. */
+function addBehind(layer: Layer, constant: Value): void {
+  const { node } = layer;
+  const { graph } = node;
+  const product = node.outputs[0]!;
+  const { name } = product;
+  const add = graph.addNode(
+    {
+      opType: 'Add',
+      name: node.name === '' ? '' : graph.freshName(`${node.name}/bias`),
+      inputs: [undefined, constant],
+      outputs: [graph.freshName(`${name}_biased`)],
+    },
+    { after: node },
+  );
+  const sum = add.outputs[0]!;
+  graph.replaceAllUses(product, sum, { outputs: true });
+  graph.renameValue(product, graph.freshName(`${name}_product`));
+  graph.renameValue(sum, name);
+  add.setInput(0, product);
+}
