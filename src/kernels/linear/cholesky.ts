@@ -37,11 +37,11 @@ export function choleskySolve(l: Float64Array, n: number, b: Float64Array, offse
 export function solveLower(l: Float64Array, n: number, b: Float64Array, offset = 0): void {
   for (let i = 0; i < n; i++) {
     const row = i * n;
-    let sum = b[offset + i];
+    let sum = b[offset + i]!;
     for (let k = 0; k < i; k++) {
-      sum -= l[row + k] * b[offset + k];
+      sum -= l[row + k]! * b[offset + k]!;
     }
-    b[offset + i] = sum / l[row + i];
+    b[offset + i] = sum / l[row + i]!;
   }
 }
 
@@ -49,10 +49,10 @@ export function solveLower(l: Float64Array, n: number, b: Float64Array, offset =
 export function solveLowerTransposed(l: Float64Array, n: number, b: Float64Array, offset = 0): void {
   for (let i = n - 1; i >= 0; i--) {
     const row = i * n;
-    const x = b[offset + i] / l[row + i];
+    const x = b[offset + i]! / l[row + i]!;
     b[offset + i] = x;
     for (let k = 0; k < i; k++) {
-      b[offset + k] -= l[row + k] * x;
+      b[offset + k]! -= l[row + k]! * x;
     }
   }
 }
@@ -62,27 +62,27 @@ export function invertLowerInto(l: Float64Array, n: number): void {
   const factors = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     const row = i * n;
-    const inverse = 1 / l[row + i];
+    const inverse = 1 / l[row + i]!;
     for (let k = 0; k < i; k++) {
-      factors[k] = -l[row + k] * inverse;
+      factors[k] = -l[row + k]! * inverse;
     }
     l.fill(0, row, row + n);
     // Row i of L⁻¹ is −(Σ_k L[i, k] · row k of L⁻¹) / L[i, i]: two finished rows at a time.
     let k = 0;
     for (; k + 1 < i; k += 2) {
-      const f0 = factors[k];
-      const f1 = factors[k + 1];
+      const f0 = factors[k]!;
+      const f1 = factors[k + 1]!;
       const p = k * n;
       const q = p + n;
       for (let j = 0; j <= k + 1; j++) {
-        l[row + j] += f0 * l[p + j] + f1 * l[q + j];
+        l[row + j]! += f0 * l[p + j]! + f1 * l[q + j]!;
       }
     }
     if (k < i) {
-      const f = factors[k];
+      const f = factors[k]!;
       const p = k * n;
       for (let j = 0; j <= k; j++) {
-        l[row + j] += f * l[p + j];
+        l[row + j]! += f * l[p + j]!;
       }
     }
     l[row + i] = inverse;
@@ -94,15 +94,15 @@ function factorRow(a: Float64Array, n: number, row: number, from: number): boole
   const p = row * n;
   for (let j = from; j < row; j++) {
     const q = j * n;
-    let sum = a[p + j];
+    let sum = a[p + j]!;
     for (let k = 0; k < j; k++) {
-      sum -= a[p + k] * a[q + k];
+      sum -= a[p + k]! * a[q + k]!;
     }
-    a[p + j] = sum / a[q + j];
+    a[p + j] = sum / a[q + j]!;
   }
-  let pivot = a[p + row];
+  let pivot = a[p + row]!;
   for (let k = 0; k < row; k++) {
-    pivot -= a[p + k] * a[p + k];
+    pivot -= a[p + k]! * a[p + k]!;
   }
   // Written so that NaN fails as well.
   if (!(pivot > 0) || pivot === Infinity) {
@@ -139,14 +139,14 @@ function factorBlock(a: Float64Array, n: number, i: number, j: number): void {
   let s32 = 0;
   let s33 = 0;
   for (let k = 0; k < j; k++) {
-    const a0 = a[p0 + k];
-    const a1 = a[p1 + k];
-    const a2 = a[p2 + k];
-    const a3 = a[p3 + k];
-    const b0 = a[q0 + k];
-    const b1 = a[q1 + k];
-    const b2 = a[q2 + k];
-    const b3 = a[q3 + k];
+    const a0 = a[p0 + k]!;
+    const a1 = a[p1 + k]!;
+    const a2 = a[p2 + k]!;
+    const a3 = a[p3 + k]!;
+    const b0 = a[q0 + k]!;
+    const b1 = a[q1 + k]!;
+    const b2 = a[q2 + k]!;
+    const b3 = a[q3 + k]!;
     s00 += a0 * b0;
     s01 += a0 * b1;
     s02 += a0 * b2;
@@ -184,11 +184,11 @@ function finishRow(
   const d1 = diagonal + n;
   const d2 = d1 + n;
   const d3 = d2 + n;
-  const x0 = (a[at] - s0) / a[diagonal];
-  const x1 = (a[at + 1] - s1 - a[d1] * x0) / a[d1 + 1];
-  const x2 = (a[at + 2] - s2 - a[d2] * x0 - a[d2 + 1] * x1) / a[d2 + 2];
+  const x0 = (a[at]! - s0) / a[diagonal]!;
+  const x1 = (a[at + 1]! - s1 - a[d1]! * x0) / a[d1 + 1]!;
+  const x2 = (a[at + 2]! - s2 - a[d2]! * x0 - a[d2 + 1]! * x1) / a[d2 + 2]!;
   a[at] = x0;
   a[at + 1] = x1;
   a[at + 2] = x2;
-  a[at + 3] = (a[at + 3] - s3 - a[d3] * x0 - a[d3 + 1] * x1 - a[d3 + 2] * x2) / a[d3 + 3];
+  a[at + 3] = (a[at + 3]! - s3 - a[d3]! * x0 - a[d3 + 1]! * x1 - a[d3 + 2]! * x2) / a[d3 + 3]!;
 }

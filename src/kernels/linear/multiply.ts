@@ -5,7 +5,7 @@ export function transpose(b: Float64Array, rows: number, columns: number): Float
   const out = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
-      out[j * rows + i] = b[i * columns + j];
+      out[j * rows + i] = b[i * columns + j]!;
     }
   }
   return out;
@@ -49,13 +49,13 @@ export function dot(a: Float64Array, aOffset: number, b: Float64Array, bOffset: 
   let s3 = 0;
   let k = 0;
   for (; k + 3 < length; k += 4) {
-    s0 += a[aOffset + k] * b[bOffset + k];
-    s1 += a[aOffset + k + 1] * b[bOffset + k + 1];
-    s2 += a[aOffset + k + 2] * b[bOffset + k + 2];
-    s3 += a[aOffset + k + 3] * b[bOffset + k + 3];
+    s0 += a[aOffset + k]! * b[bOffset + k]!;
+    s1 += a[aOffset + k + 1]! * b[bOffset + k + 1]!;
+    s2 += a[aOffset + k + 2]! * b[bOffset + k + 2]!;
+    s3 += a[aOffset + k + 3]! * b[bOffset + k + 3]!;
   }
   for (; k < length; k++) {
-    s0 += a[aOffset + k] * b[bOffset + k];
+    s0 += a[aOffset + k]! * b[bOffset + k]!;
   }
   return s0 + s1 + (s2 + s3);
 }

@@ -5,7 +5,7 @@ import { choleskyInto, invertLowerInto } from './cholesky';
 export function meanDiagonal(a: Float64Array, n: number): number {
   let sum = 0;
   for (let i = 0; i < n; i++) {
-    sum += a[i * n + i];
+    sum += a[i * n + i]!;
   }
   return n === 0 ? 0 : sum / n;
 }
@@ -20,7 +20,7 @@ export function invertSymmetric(a: Float64Array, n: number): Float64Array | unde
   const upper = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
-      upper[j * n + i] = l[i * n + j];
+      upper[j * n + i] = l[i * n + j]!;
     }
   }
   // A⁻¹ = L⁻ᵀ L⁻¹; rows of L⁻ᵀ start at their diagonal, so a block needs the columns from its own on.
@@ -59,7 +59,7 @@ export function dampedCholesky(a: Float64Array, n: number, relative: number): Da
   for (let attempt = 0; attempt < 24; attempt++) {
     factor.set(a.subarray(0, n * n));
     for (let i = 0; i < n; i++) {
-      factor[i * n + i] += lambda;
+      factor[i * n + i]! += lambda;
     }
     if (choleskyInto(factor, n)) {
       return { factor, lambda };
@@ -77,7 +77,7 @@ export function dampedInverse(a: Float64Array, n: number, relative: number): Flo
   }
   const matrix = a.slice(0, n * n);
   for (let i = 0; i < n; i++) {
-    matrix[i * n + i] += damped.lambda;
+    matrix[i * n + i]! += damped.lambda;
   }
   return invertSymmetric(matrix, n);
 }
@@ -91,7 +91,7 @@ export function inverseCholeskyUpper(a: Float64Array, n: number): Float64Array |
   const reversed = new Float64Array(n * n);
   const last = n * n - 1;
   for (let at = 0; at <= last; at++) {
-    reversed[at] = a[last - at];
+    reversed[at] = a[last - at]!;
   }
   if (!choleskyInto(reversed, n)) {
     return undefined;

@@ -118,7 +118,7 @@ describe('Cholesky factorisation', () => {
     assert.equal(damped?.lambda, 0.01 * meanDiagonal(a, 6));
     const shifted = a.slice();
     for (let i = 0; i < 6; i++) {
-      shifted[i * 7]! += damped!.lambda;
+      shifted[i * 7]! += damped.lambda;
     }
     const inverse = dampedInverse(a, 6, 0.01);
     assertClose(product(inverse!, shifted, 6), identity(6), 1e-10, '(A + λI)⁻¹ (A + λI)');
