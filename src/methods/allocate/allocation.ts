@@ -1,5 +1,12 @@
 /** The bit-allocation problem and its answer: a multiple-choice knapsack with one or more budgets. */
 
+/** At most `keep` non-zeros in every `group` consecutive weights along the reduction axis, and with `transposable` along the other too. */
+export interface ChoicePattern {
+  readonly keep: number;
+  readonly group: number;
+  readonly transposable: boolean;
+}
+
 /** One thing a layer (or a group of tied layers) may become. */
 export interface Choice {
   readonly weightBits: number;
@@ -7,9 +14,11 @@ export interface Choice {
   readonly activationBits: number;
   /** Predicted loss added to the network by this choice, in the unit of the measurement (nats by default). */
   readonly loss: number;
-  /** Storage of the layer's weights at this choice, in bits (nominal: elements × bits). */
+  /** Absent: the weight stays dense. */
+  readonly pattern?: ChoicePattern | undefined;
+  /** Storage of the layer's weights at this choice, in bits (nominal: elements × bits; see `patternBits` for a pattern). */
   readonly sizeBits: number;
-  /** MACs × weightBits × activationBits. */
+  /** MACs × weightBits × activationBits, times the share of weights a pattern keeps. */
   readonly bitOperations: number;
 }
 

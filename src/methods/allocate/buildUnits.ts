@@ -1,12 +1,15 @@
-import type { AllocationUnit, Choice } from './allocation';
+import type { AllocationUnit, Choice, ChoicePattern } from './allocation';
 import { badLoss, badSize, noCandidate, pinConflict } from './errors';
 import { makeMonotone } from './monotone';
+import { patternBits, samePattern } from './patternBits';
 
 /** A width pair and what it was measured to cost. */
 export interface Candidate {
   readonly weightBits: number;
   /** 32: the input stays float. */
   readonly activationBits: number;
+  /** Absent: dense. */
+  readonly pattern?: ChoicePattern | undefined;
   readonly loss: number;
 }
 
@@ -135,13 +138,21 @@ function buildUnit(
 }
 
 function choiceOf(group: readonly AllocationLayer[], candidate: Candidate): Choice {
-  const { weightBits, activationBits, loss } = candidate;
+  const { weightBits, activationBits, pattern, loss } = candidate;
+  const kept = pattern === undefined ? 1 : pattern.keep / pattern.group;
   let bitOperations = 0;
   for (const layer of group) {
     const bits = hasFloatInput(layer) ? FLOAT_BITS : activationBits;
-    bitOperations += layer.macs * weightBits * bits;
+    bitOperations += layer.macs * kept * weightBits * bits;
   }
-  return { weightBits, activationBits, loss, sizeBits: group[0]!.parameters * weightBits, bitOperations };
+  return {
+    weightBits,
+    activationBits,
+    loss,
+    ...(pattern === undefined ? {} : { pattern }),
+    sizeBits: patternBits(group[0]!.parameters, weightBits, pattern),
+    bitOperations,
+  };
 }
 
 /** No candidate quantises the input, though something was measured. */
@@ -156,16 +167,18 @@ function mergeCandidates(group: readonly AllocationLayer[]): Candidate[] {
   }
   const leader = group.find((layer) => !hasFloatInput(layer)) ?? group[0]!;
   const merged: Candidate[] = [];
-  for (const { weightBits, activationBits } of leader.candidates) {
+  for (const { weightBits, activationBits, pattern } of leader.candidates) {
     let loss = 0;
     const inAll = group.every((layer) => {
       const bits = hasFloatInput(layer) ? FLOAT_BITS : activationBits;
-      const own = layer.candidates.find((c) => c.weightBits === weightBits && c.activationBits === bits);
+      const own = layer.candidates.find(
+        (c) => c.weightBits === weightBits && c.activationBits === bits && samePattern(c.pattern, pattern),
+      );
       loss += own?.loss ?? 0;
       return own !== undefined;
     });
     if (inAll) {
-      merged.push({ weightBits, activationBits, loss });
+      merged.push({ weightBits, activationBits, pattern, loss });
     }
   }
   return merged;

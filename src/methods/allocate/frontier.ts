@@ -1,5 +1,5 @@
 import { LatheError, throwIfCancelled } from '../../base/errors';
-import type { AllocationUnit, FrontierPoint, PolicyCost } from './allocation';
+import type { AllocationUnit, Choice, FrontierPoint, PolicyCost } from './allocation';
 import { exactKnapsack, rawKnapsack, validateProblem, type Knapsack } from './knapsack';
 import { wholeFrontier } from './paretoMerge';
 import { hullSteps } from './relaxation';
@@ -161,18 +161,25 @@ export interface UniformPoint extends PolicyCost {
 
 /**
  * What one width everywhere would cost, for comparison: every unit at (w, a) where it may choose, pinned and excluded units
- * as they are. Pairs that some free unit does not offer are left out. Widest first.
+ * as they are, dense where the choice is. Pairs that some free unit does not offer are left out. Widest first.
  */
 export function uniformPoints(units: readonly AllocationUnit[]): UniformPoint[] {
   const free = units.filter((unit) => unit.choices.length > 1);
   const points: UniformPoint[] = [];
+  const seen = new Set<string>();
   for (const { weightBits, activationBits } of free[0]?.choices ?? []) {
-    const picks = units.map((unit) =>
-      unit.choices.length === 1
-        ? 0
-        : unit.choices.findIndex((c) => c.weightBits === weightBits && c.activationBits === activationBits),
-    );
-    if (!picks.includes(-1)) {
+    const picks = units.map((unit) => {
+      if (unit.choices.length === 1) {
+        return 0;
+      }
+      const fits = (c: Choice): boolean => c.weightBits === weightBits && c.activationBits === activationBits;
+      // Dense where a unit may be, else its first pattern.
+      const dense = unit.choices.findIndex((c) => fits(c) && c.pattern === undefined);
+      return dense === -1 ? unit.choices.findIndex(fits) : dense;
+    });
+    const key = `${weightBits}/${activationBits}`;
+    if (!picks.includes(-1) && !seen.has(key)) {
+      seen.add(key);
       points.push({ weightBits, activationBits, picks, ...policyCost(units, picks) });
     }
   }

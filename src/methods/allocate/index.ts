@@ -3,6 +3,7 @@ export type {
   AllocationSolution,
   AllocationUnit,
   Choice,
+  ChoicePattern,
   EngineAttempt,
   EngineName,
   FrontierPoint,
@@ -12,6 +13,7 @@ export type {
 export { buildUnits, type AllocationLayer, type Candidate, type UnitOptions } from './buildUnits';
 export type { AllocateErrorCode, PinRelief, UnreachableBudget } from './errors';
 export { frontier, refineFrontier, uniformPoints, type RefineOptions, type UniformPoint } from './frontier';
+export { patternBits, patternName, samePattern } from './patternBits';
 export { neighbours, type Neighbour } from './neighbours';
 export { relaxationBound, solveAllocation, type SolveOptions } from './solveAllocation';
 export { policyCost, verifySolution } from './verifySolution';

@@ -1,4 +1,5 @@
 import type { Choice } from './allocation';
+import { samePattern } from './patternBits';
 
 /**
  * Share of the layer's loss range (or of its largest loss, if all are equal) that separates two widths after a repair.
@@ -11,7 +12,7 @@ const REPAIR_EPSILON = 1e-9;
  *
  * A measurement that says fewer bits are better is noise. The loss at fewer bits is raised just above that at more bits,
  * not the other way round, so that no prediction becomes rosier than what was measured; where the budget allows, the
- * wider width then wins. Losses that already do not increase with bits are left as they are, equal ones included.
+ * wider width then wins. Choices of different patterns are not compared. Losses that already do not increase with bits are left as they are, equal ones included.
  *
  * @returns the choices in the same order, and the largest raise (0: nothing was changed).
  */
@@ -36,6 +37,7 @@ export function makeMonotone(choices: readonly Choice[]): { choices: Choice[]; r
     for (let j = 0; j < i; j++) {
       const wider = choices[order[j]!]!;
       if (
+        samePattern(wider.pattern, choice.pattern) &&
         wider.weightBits >= choice.weightBits &&
         wider.activationBits >= choice.activationBits &&
         (wider.weightBits > choice.weightBits || wider.activationBits > choice.activationBits)
