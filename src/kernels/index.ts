@@ -65,3 +65,8 @@ export {
   type DampedFactor,
 } from './linear/symmetricInverse';
 export { dot, multiplyTransposedInto, multiplyVectorInto, transpose } from './linear/multiply';
+export { LANES, nearestPlaneInto } from './optimize/nearestPlane';
+export { descendCodes, descendRatio } from './optimize/descend';
+export { descendPairs } from './optimize/pairMoves';
+export { addRow, dotProduct, rowProductInto } from './optimize/rowProduct';
+export { maskedConjugateGradient, type ConjugateGradientOptions } from './linear/maskedConjugateGradient';

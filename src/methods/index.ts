@@ -2,3 +2,4 @@ export * from './quantize';
 export * from './allocate';
 export * from './moments';
 export * from './parameters';
+export * from './prune';
