@@ -1,1 +1,6 @@
 export type { InputMoments, LayerMoments } from './layerMoments';
+export { inputLayout, type InputColumns, type InputLayout } from './inputLayout';
+export { columnsWanted, positionsPerSample } from './columnChoice';
+export { MomentsAccumulator, momentsAccumulator, type MomentsOptions } from './momentsAccumulator';
+export { ColumnSampler, columnSampler, type ColumnSamplerOptions, type SampledColumns } from './columnSampler';
+export type { MomentsErrorCode } from './errors';
