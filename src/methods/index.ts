@@ -3,3 +3,5 @@ export * from './allocate';
 export * from './moments';
 export * from './parameters';
 export * from './prune';
+export * from './optimize';
+export * from './tune';

@@ -24,7 +24,8 @@ export interface MeasurementCacheOptions {
 
 /**
  * Measurements by content: a JSON file per key, in `.lathe/` beside the recipe. Each is written atomically, so a killed run
- * leaves whole entries and the next one goes on from them. Values are JSON; NaN and infinities survive.
+ * leaves whole entries and the next one goes on from them. Values are JSON; NaN, infinities and typed arrays (float32, int8,
+ * uint8, int32) survive.
  */
 export class MeasurementCache {
   private prepared = false;
@@ -83,7 +84,7 @@ export class MeasurementCache {
    * what killed runs left half-written. Returns how many files went.
    */
   prune(limits: { readonly maxBytes?: number; readonly maxAgeDays?: number } = {}): number {
-    const { maxBytes = 256 * 1024 * 1024, maxAgeDays = 90 } = limits;
+    const { maxBytes = 1024 * 1024 * 1024, maxAgeDays = 90 } = limits;
     const now = Date.now();
     const root = join(this.directory, 'measurements');
     const files: { path: string; bytes: number; usedAt: number }[] = [];
@@ -143,9 +144,17 @@ function touch(path: string): void {
 }
 
 function encode(key: CacheKey, value: unknown): string {
-  const text = JSON.stringify(value, (_, v: unknown) =>
-    typeof v === 'number' && !Number.isFinite(v) ? { '#number': String(v) } : v,
-  );
+  const text = JSON.stringify(value, (_, v: unknown) => {
+    if (typeof v === 'number' && !Number.isFinite(v)) {
+      return { '#number': String(v) };
+    }
+    for (const [name, type] of Object.entries(arrayTypes)) {
+      if (v instanceof type) {
+        return { [name]: Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString('base64') };
+      }
+    }
+    return v;
+  });
   const entry: Entry = { format: FORMAT, key, hash: hashText(text), value: text };
   return JSON.stringify(entry);
 }
@@ -160,14 +169,36 @@ function decode(text: string, key: CacheKey): { readonly value: unknown } | unde
     if (entry.hash !== hashText(entry.value)) {
       return undefined;
     }
-    return { value: JSON.parse(entry.value, (_, v: unknown) => reviveNumber(v)) as unknown };
+    return { value: JSON.parse(entry.value, (_, v: unknown) => revive(v)) as unknown };
   } catch {
     return undefined; // Not JSON: damaged.
   }
 }
 
-function reviveNumber(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && '#number' in value ? Number(value['#number']) : value;
+/** Arrays of weights and codes, kept as base64 of their little-endian bytes. */
+const arrayTypes = {
+  '#float32': Float32Array,
+  '#int8': Int8Array,
+  '#uint8': Uint8Array,
+  '#int32': Int32Array,
+} as const;
+
+function revive(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if ('#number' in value) {
+    return Number(value['#number']);
+  }
+  for (const [name, type] of Object.entries(arrayTypes)) {
+    const text = (value as Readonly<Record<string, unknown>>)[name];
+    if (typeof text === 'string') {
+      const bytes = Buffer.from(text, 'base64');
+      // A copy of its own: small buffers share a pool whose offset no wider type can start at.
+      return new type(new Uint8Array(bytes).buffer);
+    }
+  }
+  return value;
 }
 
 function hashText(text: string): string {

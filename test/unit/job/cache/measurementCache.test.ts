@@ -61,6 +61,17 @@ describe('MeasurementCache', () => {
     assert.equal(cache.get(key), null);
   });
 
+  it('returns typed arrays as they were put, wherever they stand', () => {
+    const value = {
+      weight: Float32Array.of(0.1, -0, NaN, Infinity, 1e-42),
+      layers: [{ codes: Int8Array.of(-8, 7, 0), mask: Uint8Array.of(0, 1, 255) }],
+      bias: Int32Array.of(-(2 ** 31), 2 ** 31 - 1),
+      empty: new Float32Array(0),
+    };
+    cache.put(key, value);
+    assert.deepStrictEqual(cache.get(key), value);
+  });
+
   it('keeps itself out of commits, and creates nothing before the first write', () => {
     assert.deepEqual(readdirSync(folder), []);
     cache.put(key, 1);

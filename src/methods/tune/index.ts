@@ -1,0 +1,2 @@
+export { channelStatistics, paraNormalize, type ChannelStatistics, type ParaNormalization } from './paraNormalize';
+export { tuneOutputBias } from './tuneOutputBias';
