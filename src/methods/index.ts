@@ -5,3 +5,4 @@ export * from './parameters';
 export * from './prune';
 export * from './optimize';
 export * from './tune';
+export * from './sparsity';
