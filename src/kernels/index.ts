@@ -70,3 +70,5 @@ export { descendCodes, descendRatio } from './optimize/descend';
 export { descendPairs } from './optimize/pairMoves';
 export { addRow, dotProduct, rowProductInto } from './optimize/rowProduct';
 export { maskedConjugateGradient, type ConjugateGradientOptions } from './linear/maskedConjugateGradient';
+export { adamInto } from './optimize/adam';
+export { rangeGradientsInto, scaleGradientInto } from './optimize/fakeQuantGradient';

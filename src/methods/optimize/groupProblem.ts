@@ -1,0 +1,157 @@
+import { accumulateCrossProduct, choleskyInto, choleskySolve, rowProductInto } from '../../kernels';
+import type { InputMoments } from '../moments';
+
+export interface ProblemOptions {
+  /** The bias of every row is free: moments are taken about their means, which solves for it. */
+  readonly centred: boolean;
+  /** Multiple of the mean diagonal added to it. */
+  readonly damp: number;
+  /** Columns with most power are rounded first. */
+  readonly actOrder: boolean;
+}
+
+/**
+ * The least-squares problem of the rows of one group: û G ûᵀ − 2 c ûᵀ with G = X̂ X̂ᵀ / N and c = w X X̂ᵀ / N, both about the
+ * mean where the bias is free. λ |û − w₀|², λ = damp · mean diagonal, is added: it settles columns the data says nothing
+ * about and keeps noise out of the fit where columns are few.
+ */
+export class GroupProblem {
+  readonly size: number;
+  /** G + λ I, row-major, both triangles. */
+  readonly gram: Float64Array;
+  private readonly lambda: number;
+  private ordered: { readonly order: Int32Array; readonly factor: Float64Array } | undefined;
+
+  constructor(
+    private readonly moments: InputMoments,
+    private readonly options: ProblemOptions,
+  ) {
+    const { size, gram, mean } = moments;
+    this.size = size;
+    const out = new Float64Array(gram);
+    if (options.centred) {
+      subtractOuter(out, mean, mean, size);
+    }
+    let trace = 0;
+    for (let i = 0; i < size; i++) {
+      // Rounding may leave a constant column a little below zero.
+      const diagonal = Math.max(0, out[i * size + i]!);
+      out[i * size + i] = diagonal;
+      trace += diagonal;
+    }
+    this.lambda = trace > 0 ? (options.damp * trace) / size : 1;
+    for (let i = 0; i < size; i++) {
+      out[i * size + i]! += this.lambda;
+    }
+    this.gram = out;
+  }
+
+  /** Lᵀ of G in the order of rounding, see `nearestPlaneInto`. */
+  factorised(): { readonly order: Int32Array; readonly factor: Float64Array } {
+    if (this.ordered !== undefined) {
+      return this.ordered;
+    }
+    const { size, gram } = this;
+    const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
+    if (this.options.actOrder) {
+      // The last is rounded first: most power last, and among equals the smaller index last.
+      order.sort((a, b) => gram[a * size + a]! - gram[b * size + b]! || b - a);
+    }
+    const factor = new Float64Array(size * size);
+    for (let extra = 0; ; extra = extra === 0 ? this.lambda : extra * 10) {
+      for (let p = 0; p < size; p++) {
+        const from = order[p]! * size;
+        for (let i = 0; i <= p; i++) {
+          factor[p * size + i] = gram[from + order[i]!]!;
+        }
+        factor[p * size + p]! += extra;
+      }
+      if (choleskyInto(factor, size)) {
+        break;
+      }
+    }
+    for (let p = 0; p < size; p++) {
+      for (let i = p + 1; i < size; i++) {
+        factor[p * size + i] = factor[i * size + p]!;
+      }
+    }
+    this.ordered = { order, factor };
+    return this.ordered;
+  }
+
+  /**
+   * c of `count` rows and the point û that would be best without a grid, both `count` × n. `target` rows are what the
+   * float layer has, `weight` rows where the codes start from; both may be the same array.
+   */
+  linearTerms(
+    target: Float32Array,
+    weight: Float32Array,
+    offset: number,
+    count: number,
+    mask: Uint8Array | undefined,
+    c: Float64Array,
+    centre: Float64Array,
+    outOffset: number,
+  ): void {
+    const { size, moments, options, lambda, gram } = this;
+    const length = count * size;
+    for (let i = 0; i < length; i++) {
+      centre[outOffset + i] = weight[offset + i]!;
+    }
+    if (moments.cross === moments.gram && target === weight) {
+      if (count === 1) {
+        rowProductInto(centre, outOffset, size, gram, c, outOffset);
+        return;
+      }
+      c.fill(0, outOffset, outOffset + length);
+      accumulateCrossProduct(centre, outOffset, count, size, gram, 0, size, size, size, c, outOffset, size);
+      return;
+    }
+    const rows = Float64Array.from(target.subarray(offset, offset + length));
+    for (let r = 0; r < count; r++) {
+      const at = r * size;
+      rowProductInto(rows, at, size, moments.cross, c, outOffset + at);
+      let shift = 0;
+      if (options.centred) {
+        for (let i = 0; i < size; i++) {
+          shift += rows[at + i]! * moments.targetMean[i]!;
+        }
+      }
+      for (let i = 0; i < size; i++) {
+        c[outOffset + at + i]! += lambda * weight[offset + at + i]! - shift * moments.mean[i]!;
+      }
+    }
+    const { order, factor } = this.factorised();
+    const solution = new Float64Array(size);
+    for (let r = 0; r < count; r++) {
+      const at = outOffset + r * size;
+      for (let p = 0; p < size; p++) {
+        solution[p] = c[at + order[p]!]!;
+      }
+      choleskySolve(factor, size, solution);
+      for (let p = 0; p < size; p++) {
+        const column = order[p]!;
+        if (mask === undefined || mask[offset + r * size + column] !== 0) {
+          centre[at + column] = solution[p]!;
+        }
+      }
+    }
+  }
+
+  /** v G of one row. */
+  products(steps: Float64Array, offset: number, out: Float64Array, outOffset: number): void {
+    rowProductInto(steps, offset, this.size, this.gram, out, outOffset);
+  }
+}
+
+/** M −= a bᵀ. */
+function subtractOuter(matrix: Float64Array, a: Float64Array, b: Float64Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const ai = a[i]!;
+    if (ai !== 0) {
+      for (let j = 0; j < n; j++) {
+        matrix[i * n + j]! -= ai * b[j]!;
+      }
+    }
+  }
+}

@@ -1,0 +1,321 @@
+import { codesToWeight, rowGroupOf, type Layer } from '../../analysis';
+import { decibels, signedRange, sumOfSquares, unsignedRange } from '../../kernels';
+import type { InputMoments, LayerMoments } from '../moments';
+import type { QuantizedWeight } from '../quantize';
+import { solveAdaquant } from './solveAdaquant';
+import { GridSearch, roundToNearest } from './gridSearch';
+import { GroupProblem } from './groupProblem';
+import { biasOf, layerTask, type LayerTask } from './layerInput';
+import type { OptimizedWeight, OptimizeInput, OptimizeMethod } from './optimizedWeight';
+import { bestBias, rowError, targetRow, type TargetRow } from './rowErrors';
+import type { RowSet, SetSolution } from './rowSet';
+import { effortFor, solveGptq, solveGram } from './solveGram';
+
+/** λ over the mean diagonal of G. */
+const DAMP = 0.01;
+/** More damping is tried, and judged on held-out columns, where there are fewer columns than this many per unknown. */
+const FEW_COLUMNS = 20;
+const MORE_DAMP = [0.1, 1];
+/** Largest matrix fitted: 8192² float64 = 512 MB, twice. */
+const LARGEST = 8192;
+
+/**
+ * Integer codes, scales and bias of one layer with the least error of the layer's output, from the moments of its input:
+ *
+ * E |w x + b − ŵ x̂ − b̂|² summed over output channels, x of the float network. Where x̂ is x (moments with S = P = G) layers
+ * are fitted in parallel, each to the float input; where x̂ comes from the compressed network they are fitted in sequence.
+ *
+ * Rows are independent but for shared scales. The solution is compared with rounding to nearest on the held-out columns,
+ * set by set, and the better one is kept. Loads the weight; changes nothing.
+ *
+ * Without moments, or beyond 8192 weights per output channel, weights are rounded to nearest at the scale of least squared
+ * weight error, and `note` says so. Throws LatheError `quantize/bits`, `quantize/non-finite-weight`, `optimize/values`,
+ * `optimize/moments`.
+ */
+export function optimizeLayer(layer: Layer, input: OptimizeInput): OptimizedWeight {
+  const task = layerTask(layer, input);
+  const notes = task.obstacle === undefined ? [] : [task.obstacle];
+  let { moments } = input;
+  let method: OptimizeMethod = input.method ?? 'gram';
+  if (moments === undefined && method !== 'rtn') {
+    notes.push('rounded to nearest at the scale of least weight error: nothing is known of the layer’s input');
+    method = 'rtn';
+  }
+  if (moments !== undefined && task.layout.columns > LARGEST) {
+    notes.push(
+      `rounded to nearest at the scale of least weight error: ${task.layout.columns} weights per output channel are too many for a fit`,
+    );
+    moments = undefined;
+    method = 'rtn';
+  }
+  const fit = new LayerFit(task, input, moments, method);
+  for (let set = 0; set < task.sets; set++) {
+    fit.solve(set);
+  }
+  return fit.finish(method, notes);
+}
+
+/** What is found so far, in matrix order. */
+class LayerFit {
+  private readonly steps: Float64Array;
+  private readonly scales: Float32Array;
+  private readonly zeroPoints: Int32Array;
+  /** Weights the plain rounding stands for, for comparison. */
+  private readonly plain: Float64Array;
+  private readonly centred: boolean;
+  private readonly damps: readonly number[];
+  /** One map of group problems per damping. */
+  private readonly problems: readonly Map<number, GroupProblem>[];
+  private readonly targets = new Map<InputMoments, Map<number, TargetRow>>();
+
+  constructor(
+    private readonly task: LayerTask,
+    private readonly input: OptimizeInput,
+    private readonly moments: LayerMoments | undefined,
+    private readonly method: OptimizeMethod,
+  ) {
+    const { rows, columns } = task.layout;
+    this.steps = new Float64Array(rows * columns);
+    this.plain = new Float64Array(rows * columns);
+    this.scales = new Float32Array(task.sets);
+    this.zeroPoints = new Int32Array(task.sets);
+    this.centred = input.refitBias !== false && task.biasPerRow;
+    this.damps = this.dampings();
+    this.problems = this.damps.map(() => new Map());
+  }
+
+  private dampings(): readonly number[] {
+    const { input, moments, task } = this;
+    if (input.damp !== undefined || moments?.heldOut === undefined || this.method === 'rtn') {
+      return [input.damp ?? DAMP];
+    }
+    const fewest = Math.min(...moments.fit.map(({ count }) => count));
+    return fewest < FEW_COLUMNS * task.layout.columns && this.method === 'gram' ? [DAMP, ...MORE_DAMP] : [DAMP];
+  }
+
+  solve(set: number): void {
+    const { task, moments, method } = this;
+    const plainSet = this.rowSet(set, undefined);
+    const plainSearch = new GridSearch(plainSet, task.bits, task.symmetric);
+    const plainGrid = plainSearch.isEmpty ? plainSearch.at(1) : plainSearch.at(plainSearch.leastWeightedError(true));
+    const plain: SetSolution = { grid: plainGrid, steps: roundToNearest(plainSet, plainGrid) };
+    this.write(set, plain, this.plain, plain.grid.scale);
+    if (plainSearch.isEmpty || moments === undefined) {
+      this.keep(set, plain);
+      return;
+    }
+    const candidates = this.damps.flatMap((_, index) => this.fitted(set, index));
+    if (candidates.length === 1 && moments.heldOut === undefined) {
+      this.keep(set, candidates[0]!);
+      return;
+    }
+    if (method !== 'rtn') {
+      candidates.push(plain);
+    }
+    let best = candidates[0]!;
+    let bestError = Infinity;
+    for (const candidate of candidates) {
+      const error = this.setError(set, candidate, moments.heldOut ?? moments.fit);
+      if (error < bestError) {
+        best = candidate;
+        bestError = error;
+      }
+    }
+    this.keep(set, best);
+  }
+
+  /** The solution of one set at one damping. */
+  private fitted(set: number, damping: number): SetSolution {
+    const { task, method, input } = this;
+    const rows = this.rowSet(set, damping);
+    const search = new GridSearch(rows, task.bits, task.symmetric);
+    switch (method) {
+      case 'rtn': {
+        const grid = search.leastOutputError();
+        return { grid, steps: roundToNearest(rows, grid) };
+      }
+      case 'gptq':
+        return solveGptq(rows, search, effortFor(rows.size, 0));
+      case 'gram':
+        return solveGram(rows, search, effortFor(rows.size, input.iterations ?? 20));
+      case 'adaquant':
+        return solveAdaquant(rows, search, {
+          bits: task.bits,
+          symmetric: task.symmetric,
+          iterations: input.iterations ?? 1000,
+          rates: input.rates ?? 'scaled',
+        });
+    }
+  }
+
+  /** The rows of a set; without a problem behind them where `damping` is undefined. */
+  private rowSet(set: number, damping: number | undefined): RowSet {
+    const { task, moments } = this;
+    const { columns: size, rows: all } = task.layout;
+    const rows: number[] = [];
+    for (let row = set; row < all; row += task.sets) {
+      rows.push(row);
+    }
+    const count = rows.length;
+    const centre = new Float64Array(count * size);
+    const c = new Float64Array(damping === undefined ? 0 : count * size);
+    const mask = task.mask === undefined ? undefined : new Uint8Array(count * size);
+    const problems: GroupProblem[] = [];
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      const from = row * size;
+      mask?.set(task.mask!.subarray(from, from + size), i * size);
+      if (damping === undefined || moments === undefined) {
+        centre.set(task.weight.subarray(from, from + size), i * size);
+        continue;
+      }
+      const problem = this.problem(rowGroupOf(task.layout, row), damping);
+      problem.linearTerms(task.target, task.weight, from, 1, task.mask, c, centre, i * size);
+      problems.push(problem);
+    }
+    return { size, count, problems, centre, c, mask };
+  }
+
+  private problem(group: number, damping: number): GroupProblem {
+    const cache = this.problems[damping]!;
+    let problem = cache.get(group);
+    if (problem === undefined) {
+      if (this.task.sets > 1 && this.task.layout.scales === this.task.layout.rows) {
+        // Sets are single rows, group by group: earlier groups are not met again.
+        cache.clear();
+      }
+      problem = new GroupProblem(this.moments!.fit[group]!, {
+        centred: this.centred,
+        damp: this.damps[damping]!,
+        actOrder: this.input.actOrder ?? true,
+      });
+      cache.set(group, problem);
+    }
+    return problem;
+  }
+
+  private keep(set: number, { grid, steps }: SetSolution): void {
+    this.scales[set] = grid.scale;
+    this.zeroPoints[set] = grid.zeroPoint;
+    this.write(set, { grid, steps }, this.steps, 1);
+  }
+
+  private write(set: number, { steps }: SetSolution, out: Float64Array, factor: number): void {
+    const { sets, layout } = this.task;
+    const { rows, columns } = layout;
+    for (let row = set, from = 0; row < rows; row += sets, from += columns) {
+      for (let j = 0, to = row * columns; j < columns; j++, to++) {
+        out[to] = factor * steps[from + j]!;
+      }
+    }
+  }
+
+  /** Output error of a set on some moments, with the bias it would get from the fit. */
+  private setError(set: number, { grid, steps }: SetSolution, moments: readonly InputMoments[]): number {
+    const { task } = this;
+    const { columns } = task.layout;
+    const weight = new Float64Array(columns);
+    let error = 0;
+    for (let row = set, from = 0; row < task.layout.rows; row += task.sets, from += columns) {
+      for (let j = 0; j < columns; j++) {
+        weight[j] = grid.scale * steps[from + j]!;
+      }
+      const group = rowGroupOf(task.layout, row);
+      const fit = this.moments!.fit[group]!;
+      const bias = this.centred ? bestBias(fit, this.target(fit, row), weight) : task.bias[biasOf(task, row)]!;
+      error += rowError(moments[group]!, this.target(moments[group]!, row), weight, bias);
+    }
+    return error;
+  }
+
+  private target(moments: InputMoments, row: number): TargetRow {
+    const { task } = this;
+    let rows = this.targets.get(moments);
+    if (rows === undefined) {
+      rows = new Map();
+      this.targets.set(moments, rows);
+    }
+    let target = rows.get(row);
+    if (target === undefined) {
+      const { columns } = task.layout;
+      const weight = Float64Array.from(task.target.subarray(row * columns, (row + 1) * columns));
+      target = targetRow(moments, weight, task.bias[biasOf(task, row)]!);
+      rows.set(row, target);
+    }
+    return target;
+  }
+
+  finish(method: OptimizeMethod, notes: readonly string[]): OptimizedWeight {
+    const { task, steps, scales, zeroPoints, input, moments } = this;
+    const { layout, bits, symmetric, sets, layer } = task;
+    const { qmin, qmax } = symmetric ? signedRange(bits, true) : unsignedRange(bits);
+    const length = steps.length;
+    const codes = new Int32Array(length);
+    const weight = new Float64Array(length);
+    let noise = 0;
+    for (let i = 0; i < length; i++) {
+      const set = Math.floor(i / layout.columns) % sets;
+      codes[i] = steps[i]! + zeroPoints[set]!;
+      weight[i] = Math.fround(steps[i]! * scales[set]!);
+      noise += (weight[i]! - task.weight[i]!) ** 2;
+    }
+    const bias = input.refitBias !== false && moments !== undefined ? this.refitBias(weight, moments) : task.bias;
+    const quantized: QuantizedWeight = {
+      layer: layer.name,
+      bits,
+      scales,
+      zeroPoints,
+      codes: codesToWeight(layout, codes),
+      shape: layer.weight.shape,
+      qmin,
+      qmax,
+      axis:
+        sets > 1 || (input.granularity === 'per-channel' && task.obstacle === undefined)
+          ? layer.weight.outAxis
+          : undefined,
+      symmetric,
+      range: moments === undefined ? 'mse' : 'output-mse',
+      note: task.obstacle,
+      sqnr: decibels(sumOfSquares(task.weight, 0, length), noise),
+    };
+    const errorsOn = (part: readonly InputMoments[] | undefined): { rtn: number; result: number } | undefined =>
+      part === undefined
+        ? undefined
+        : { rtn: this.relativeError(part, this.plain, task.bias), result: this.relativeError(part, weight, bias) };
+    return {
+      weight: quantized,
+      bias: bias === task.bias ? undefined : Float32Array.from(bias, (b) => b * task.biasUnit),
+      method,
+      errors: { fit: errorsOn(moments?.fit), heldOut: errorsOn(moments?.heldOut) },
+      note: notes.length === 0 ? undefined : notes.join('; '),
+    };
+  }
+
+  /** The bias of least error on the fit; the mean over the rows that share one. */
+  private refitBias(weight: Float64Array, moments: LayerMoments): Float64Array {
+    const { task } = this;
+    const { rows, columns } = task.layout;
+    const out = new Float64Array(task.bias.length);
+    const sharing = rows / out.length;
+    for (let row = 0; row < rows; row++) {
+      const fit = moments.fit[rowGroupOf(task.layout, row)]!;
+      const own = weight.subarray(row * columns, (row + 1) * columns);
+      out[biasOf(task, row)]! += bestBias(fit, this.target(fit, row), own) / sharing;
+    }
+    return Float64Array.from(out, (b) => Math.fround(b * task.biasUnit) / task.biasUnit);
+  }
+
+  private relativeError(moments: readonly InputMoments[], weight: Float64Array, bias: Float64Array): number {
+    const { task } = this;
+    const { rows, columns } = task.layout;
+    let error = 0;
+    let power = 0;
+    for (let row = 0; row < rows; row++) {
+      const own = moments[rowGroupOf(task.layout, row)]!;
+      const target = this.target(own, row);
+      error += rowError(own, target, weight.subarray(row * columns, (row + 1) * columns), bias[biasOf(task, row)]!);
+      power += target.power;
+    }
+    return power > 0 ? error / power : 0;
+  }
+}
