@@ -2,13 +2,14 @@ import { cutBefore } from '../analysis';
 import type { Cut, InferenceRunner, Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import { fakeQuantizeInto } from '../kernels';
-import { dequantizeWeight } from '../methods';
 import type { GridWithRange } from '../methods';
 import { extractModel } from '../onnx';
-import type { Model, TensorType, Value } from '../onnx';
+import type { Model, TensorType } from '../onnx';
 import type { MeasurementCache } from './cache/measurementCache';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
+import { CutWalker, feedsFor, probeBytes } from './cutWalker';
+import type { Batch } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { createRunner } from '../runtime/createRunner';
 import { floatTensorData, floatValues } from './floatTensor';
@@ -18,7 +19,8 @@ import type { LossSum, NetworkLoss } from './networkLoss';
 import { sampleBatches } from './sampleBatches';
 import type { SampleRange } from './sampleBatches';
 import type { StageSteps } from './stageTracker';
-import type { WeightScales } from './weightScales';
+import { patternKey } from './sparsity/layerPatterns';
+import type { SparsityChoice } from './recipe/recipe';
 
 /** One layer with the widths to be tried on it. */
 export interface SensitivityTarget {
@@ -37,7 +39,8 @@ export interface SensitivityOptions {
   readonly dataset: Dataset;
   readonly samples: number;
   readonly loss: NetworkLoss;
-  readonly weights: WeightScales;
+  /** What a candidate makes of a layer. */
+  readonly candidateOf: (layer: Layer, pair: WidthPair) => CandidateLayer;
   /** Bytes of activations that may be held at a time. */
   readonly memoryLimit: number;
   readonly factory: RunnerFactory;
@@ -55,15 +58,32 @@ export interface SensitivityResult {
 }
 
 export interface WidthPair {
+  /** 32: the weight stays float. */
   readonly weightBits: number;
   readonly activationBits: number;
+  /** Absent: dense. */
+  readonly pattern?: SparsityChoice | undefined;
+}
+
+/** Parameters of a layer as a candidate has them. */
+export interface CandidateLayer {
+  /** Row-major in `layer.weight.shape`. */
+  readonly weight: Float32Array;
+  /** One per output channel; undefined: as it is. */
+  readonly bias: Float32Array | undefined;
 }
 
 /** Enough to see how much a sample takes; a whole batch of a large network may already be over the limit. */
 const PROBED_SAMPLES = 4;
 const LARGEST_BATCH = 64;
 
-type Batch = Map<string, TensorData>;
+/** The nodes behind a cut, with what is fed from outside. */
+interface Suffix {
+  readonly runner: InferenceRunner;
+  readonly weightName: string;
+  readonly biasName: string | undefined;
+  readonly inputName: string | undefined;
+}
 
 /** Sums of one layer over one turn of samples, keyed "weightBits/activationBits", as they lie in the cache. */
 interface StoredSums {
@@ -78,7 +98,7 @@ interface StoredSums {
  * the cut in front of the present layer for all samples of a turn, and replays only the nodes behind the cut. The layer
  * gets its weight and its quantised input as graph inputs, so that one session serves all candidates of a layer.
  * Cost: about half of layers × candidates whole-network runs, plus one run for the reference.
- * Memory: the values at two neighbouring cuts for the samples of one turn; turns are as large as `memoryLimit` allows.
+ * Memory: at most the values at two neighbouring cuts for the samples of one turn; turns are as large as `memoryLimit` allows.
  */
 export async function scanSensitivity(options: SensitivityOptions): Promise<SensitivityResult> {
   const { model, targets, dataset } = options;
@@ -132,30 +152,10 @@ class Scan {
 
   /** Runs one batch through all cuts and returns the bytes that a batch needs at the worst pair of cuts. */
   async probe(range: SampleRange): Promise<number> {
-    const names = new Set<string>();
-    for (const cut of this.cuts) {
-      for (const value of cut.live) {
-        names.add(value.name);
-      }
-    }
     const inputs = this.options.dataset.batch(range.start, range.count);
-    const bytes = new Map<string, number>();
-    for (const [name, tensor] of inputs) {
-      bytes.set(name, byteLength(tensor));
-    }
-    const inner = [...names].filter((name) => !inputs.has(name));
-    // Fetching everything of one batch at once would hold the whole network's activations: a few values at a time.
-    for (let i = 0; i < inner.length; i += 16) {
-      const group = inner.slice(i, i + 16);
-      const runner = await this.create(this.inputValues(), group);
-      const fetched = await runner.run(inputs, group);
-      await runner.release();
-      for (const [name, tensor] of fetched) {
-        bytes.set(name, byteLength(tensor));
-      }
-      throwIfCancelled(this.options.signal);
-    }
-    let worst = [...inputs.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
+    const names = this.cuts.flatMap((cut) => cut.live.map((value) => value.name));
+    const bytes = await probeBytes(this.create, inputs, names, this.options.signal);
+    let worst = [...inputs.keys()].reduce((sum, name) => sum + bytes.get(name)!, 0);
     let previous = worst;
     for (const index of this.order) {
       const held = this.cuts[index]!.live.reduce((sum, value) => sum + (bytes.get(value.name) ?? 0), 0);
@@ -167,9 +167,8 @@ class Scan {
 
   async turn(ranges: readonly SampleRange[]): Promise<void> {
     const { dataset, targets, signal } = this.options;
-    let state: Batch[] | undefined;
+    let walker: CutWalker | undefined;
     let references: Batch[] | undefined;
-    let held: readonly Value[] = [];
     for (const index of this.order) {
       const target = targets[index]!;
       const cut = this.cuts[index]!;
@@ -184,14 +183,15 @@ class Scan {
         continue;
       }
       references ??= await this.referenceOutputs(ranges);
-      if (state === undefined) {
-        state = ranges.map((range) => new Map(dataset.batch(range.start, range.count)));
-        held = this.inputValues();
-      }
-      state = await this.advance(state, held, cut);
-      held = cut.live;
+      walker ??= new CutWalker(
+        this.create,
+        ranges.map((range) => new Map(dataset.batch(range.start, range.count))),
+        signal,
+      );
+      await walker.advance(cut.live.map((value) => value.name));
+      this.peakBytes = Math.max(this.peakBytes, walker.peakBytes);
       throwIfCancelled(signal);
-      await this.measure(target, cut, missing, state, references, ranges, stored);
+      await this.measure(target, cut, missing, walker.batches, references, ranges, stored);
     }
   }
 
@@ -204,6 +204,7 @@ class Scan {
         target.pairs.map((pair) => ({
           weightBits: pair.weightBits,
           activationBits: pair.activationBits,
+          ...(pair.pattern === undefined ? {} : { pattern: pair.pattern }),
           loss: meanLoss(sums?.get(pairKey(pair)) ?? EMPTY_LOSS),
         })),
       );
@@ -215,43 +216,18 @@ class Scan {
     await this.reference?.release();
   }
 
-  private inputValues(): readonly Value[] {
-    return this.options.model.graph.trueInputs;
+  private inputNames(): readonly string[] {
+    return this.options.model.graph.trueInputs.map((input) => input.name);
   }
 
   private async referenceOutputs(ranges: readonly SampleRange[]): Promise<Batch[]> {
-    this.reference ??= await this.create(this.inputValues(), this.outputNames);
+    this.reference ??= await this.create(this.inputNames(), this.outputNames);
     const outputs: Batch[] = [];
     for (const range of ranges) {
       outputs.push(await this.reference.run(this.options.dataset.batch(range.start, range.count), this.outputNames));
       throwIfCancelled(this.options.signal);
     }
     return outputs;
-  }
-
-  /** Carries all batches from one cut to the next: runs the nodes in between and keeps what is still alive. */
-  private async advance(state: Batch[], from: readonly Value[], to: Cut): Promise<Batch[]> {
-    const there = new Set(from.map((value) => value.name));
-    const wanted = to.live.map((value) => value.name).filter((name) => !there.has(name));
-    const keep = to.live.map((value) => value.name).filter((name) => there.has(name));
-    const runner = wanted.length > 0 ? await this.create(from, wanted) : undefined;
-    const next: Batch[] = [];
-    try {
-      for (const batch of state) {
-        const made =
-          runner === undefined ? new Map<string, TensorData>() : await runner.run(feedsFor(runner, batch), wanted);
-        const carried: Batch = new Map(made);
-        for (const name of keep) {
-          carried.set(name, batch.get(name)!);
-        }
-        next.push(carried);
-        throwIfCancelled(this.options.signal);
-      }
-    } finally {
-      await runner?.release();
-    }
-    this.peakBytes = Math.max(this.peakBytes, heldBytes(state) + heldBytes(next));
-    return next;
   }
 
   private async measure(
@@ -266,10 +242,11 @@ class Scan {
     const { layer } = target;
     const suffix = await this.suffix(layer, cut);
     try {
-      const weights = new Map<number, TensorData>();
-      for (const { weightBits } of missing) {
-        if (!weights.has(weightBits)) {
-          weights.set(weightBits, this.quantizedWeight(target, weightBits));
+      const parameters = new Map<string, Batch>();
+      for (const pair of missing) {
+        const key = weightKey(pair);
+        if (!parameters.has(key)) {
+          parameters.set(key, this.parametersOf(target, pair, suffix));
         }
       }
       const sums = new Map(missing.map((pair) => [pairKey(pair), EMPTY_LOSS]));
@@ -285,7 +262,9 @@ class Scan {
             feeds.set(suffix.inputName, quantizedInput(target, batch, activationBits));
           }
           for (const pair of missing.filter((candidate) => candidate.activationBits === activationBits)) {
-            feeds.set(suffix.weightName, weights.get(pair.weightBits)!);
+            for (const [name, tensor] of parameters.get(weightKey(pair))!) {
+              feeds.set(name, tensor);
+            }
             const outputs = await suffix.runner.run(feeds, this.outputNames);
             const loss = this.options.loss.measureBatch(references[index]!, outputs, labels);
             sums.set(pairKey(pair), addLoss(sums.get(pairKey(pair))!, loss));
@@ -305,10 +284,7 @@ class Scan {
   }
 
   /** The nodes from the cut on, with the layer's weight and (where it is quantised) its data input fed from outside. */
-  private async suffix(
-    layer: Layer,
-    cut: Cut,
-  ): Promise<{ runner: InferenceRunner; weightName: string; inputName: string | undefined }> {
+  private async suffix(layer: Layer, cut: Cut): Promise<Suffix> {
     const edited = this.options.model.clone();
     const node = edited.graph.nodes.find((candidate) => candidate.key === layer.node.key);
     invariant(node !== undefined, `layer ${layer.name} is lost in a copy of the model`);
@@ -320,6 +296,7 @@ class Scan {
     const weight = edited.graph.addInput(edited.graph.freshName('lathe_weight'), weightType);
     node.setInput(layer.weight.inputIndex, weight);
     const inputs: { name: string; type: TensorType }[] = [{ name: weight.name, type: weightType }];
+    const biasName = this.feedBias(layer, edited, inputs);
     let inputName: string | undefined;
     const data = node.inputs[layer.dataInputIndex];
     invariant(data !== undefined, `layer ${layer.name} has no data input`);
@@ -337,22 +314,46 @@ class Scan {
       }
     }
     const model = extractModel(edited, { inputs, outputs: this.outputNames });
-    return { runner: await this.load(model), weightName: weight.name, inputName };
+    return { runner: await this.load(model), weightName: weight.name, biasName, inputName };
   }
 
-  private quantizedWeight(target: SensitivityTarget, bits: number): TensorData {
+  /** Makes the layer's constant bias an input of the copy. */
+  private feedBias(layer: Layer, edited: Model, inputs: { name: string; type: TensorType }[]): string | undefined {
+    const { bias } = layer;
+    const node = edited.graph.nodes.find((candidate) => candidate.key === bias?.node.key);
+    if (bias === undefined || node === undefined) {
+      return undefined;
+    }
+    const type: TensorType = { kind: 'tensor', elementType: bias.tensor.dataType, shape: bias.tensor.dims };
+    const value = edited.graph.addInput(edited.graph.freshName('lathe_bias'), type);
+    node.setInput(bias.inputIndex, value);
+    inputs.push({ name: value.name, type });
+    return value.name;
+  }
+
+  /** Weight and bias of a candidate as the suffix takes them. */
+  private parametersOf(target: SensitivityTarget, pair: WidthPair, suffix: Suffix): Batch {
     const { layer } = target;
-    const quantized = this.options.weights.quantize(layer, bits);
-    return floatTensorData(layer.weight.tensor.dataType, layer.weight.shape, dequantizeWeight(quantized));
+    const { tensor, shape } = layer.weight;
+    const candidate = this.options.candidateOf(layer, pair);
+    const parameters: Batch = new Map([[suffix.weightName, floatTensorData(tensor.dataType, shape, candidate.weight)]]);
+    if (suffix.biasName !== undefined) {
+      const bias = layer.bias!.tensor;
+      // A Gemm multiplies its own bias by beta.
+      const beta = layer.bias!.node === layer.node && layer.kind === 'Gemm' ? layer.node.float('beta', 1) : 1;
+      const values = candidate.bias?.map((value) => value / beta) ?? bias.toFloat32();
+      parameters.set(suffix.biasName, floatTensorData(bias.dataType, bias.dims, values));
+    }
+    return parameters;
   }
 
-  private create(inputs: readonly Value[], outputs: readonly string[]): Promise<InferenceRunner> {
+  private readonly create = (inputs: readonly string[], outputs: readonly string[]): Promise<InferenceRunner> => {
     const model = extractModel(this.options.model, {
-      inputs: inputs.map((value) => ({ name: value.name, type: this.typeOf(value.name) })),
+      inputs: inputs.map((name) => ({ name, type: this.typeOf(name) })),
       outputs,
     });
     return this.load(model);
-  }
+  };
 
   private load(model: Model): Promise<InferenceRunner> {
     return createRunner(this.options.factory, model);
@@ -394,7 +395,13 @@ class Scan {
 }
 
 function pairKey(pair: WidthPair): string {
-  return `${pair.weightBits}/${pair.activationBits}`;
+  const widths = `${pair.weightBits}/${pair.activationBits}`;
+  return pair.pattern === undefined ? widths : `${widths} ${patternKey(pair.pattern)}`;
+}
+
+/** Candidates that differ only in their input share weight and bias. */
+function weightKey(pair: WidthPair): string {
+  return `${pair.weightBits} ${patternKey(pair.pattern)}`;
 }
 
 function quantizedInput(target: SensitivityTarget, batch: Batch, bits: number): TensorData {
@@ -409,30 +416,4 @@ function quantizedInput(target: SensitivityTarget, batch: Batch, bits: number): 
   const quantized = new Float32Array(values.length);
   fakeQuantizeInto(values, 0, values.length, quantized, 0, grid.scale, grid.zeroPoint, grid.qmin, grid.qmax);
   return floatTensorData(input.type, input.dims, quantized);
-}
-
-/** Only what the runner asks for; a live value that the cut model no longer reads is left out. */
-function feedsFor(runner: InferenceRunner, batch: Batch): Batch {
-  const feeds: Batch = new Map();
-  for (const input of runner.inputs) {
-    const tensor = batch.get(input.name);
-    if (tensor !== undefined) {
-      feeds.set(input.name, tensor);
-    }
-  }
-  return feeds;
-}
-
-function byteLength(tensor: TensorData): number {
-  return 'byteLength' in tensor.data ? tensor.data.byteLength : tensor.data.length * 16;
-}
-
-function heldBytes(batches: readonly Batch[]): number {
-  let sum = 0;
-  for (const batch of batches) {
-    for (const tensor of batch.values()) {
-      sum += byteLength(tensor);
-    }
-  }
-  return sum;
 }
