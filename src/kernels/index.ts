@@ -72,3 +72,17 @@ export { addRow, dotProduct, rowProductInto } from './optimize/rowProduct';
 export { maskedConjugateGradient, type ConjugateGradientOptions } from './linear/maskedConjugateGradient';
 export { adamInto } from './optimize/adam';
 export { rangeGradientsInto, scaleGradientInto } from './optimize/fakeQuantGradient';
+export { MAX_GROUP, type MaskKernel, type Scores, type TransposableOptions } from './masks/maskKernel';
+export { rowWiseMask } from './masks/rowWiseMask';
+export { transposableMask } from './masks/transposableMask';
+export { greedyMask } from './masks/greedyMask';
+export { intersectionMask } from './masks/intersectionMask';
+export { patternMask4 } from './masks/patternMask4';
+export {
+  backwardCompliance,
+  countViolations,
+  forwardCompliance,
+  maskScore,
+  type Cells,
+  type Violations,
+} from './masks/compliance';
