@@ -16,7 +16,14 @@ export { mergeTypes, type ShapeTable } from './shapeTable';
 export { declaredShapes } from './declaredShapes';
 export { inferShapes, sampleShapes, type InferShapesOptions } from './inferShapes';
 export { layerMacs, totalMacs } from './macs';
-export { NM_PATTERNS, nmEligibility, reductionLength, type NmPattern } from './nmPatterns';
+export {
+  NM_PATTERNS,
+  nmEligibility,
+  outputLength,
+  reductionLength,
+  transposableEligibility,
+  type NmPattern,
+} from './nmPatterns';
 export { measureWeight, type NmCompliance, type WeightStatistics } from './weightStatistics';
 export {
   codesToWeight,

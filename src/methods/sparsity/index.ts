@@ -16,4 +16,13 @@ export {
 export { maskTiedLayers, type TiedMaskOptions } from './maskTiedLayers';
 export { maskCompliance, weightCompliance, type BothCompliances, type Compliance } from './compliance';
 export { choosePattern, expectedCompliance, expectedDropShare } from './patternChoice';
+export {
+  layerDiversity,
+  log10MaskDiversity,
+  maskDiversity,
+  type DiversityFamily,
+  type LayerDiversity,
+} from './maskDiversity';
+export { countTileMasks, log10TileCount } from './tileCount';
+export { measureSparsity, type MaskMeasure, type PatternMeasure, type SparsityMeasure } from './measureSparsity';
 export type { SparsityErrorCode } from './errors';
