@@ -80,6 +80,30 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./evaluateCommand')).evaluateCommand,
   },
   {
+    name: 'mask',
+    about: 'Write a copy of a model whose layers hold an N:M pattern; needs no data.',
+    details:
+      'Keeps the largest weights of every group along the input channels; the first and the last layer stay dense unless\n' +
+      '--layers names them. `lathe run` also fits the weights that stay.',
+    arguments: [model],
+    options: [
+      {
+        name: '--pattern',
+        value: 'N:M',
+        about: 'How many of every group of M consecutive input channels are kept: 2:4.',
+      },
+      { name: '--out', value: 'F', about: 'The file to write; never the model itself.' },
+      { name: '--transposable', about: 'Hold the pattern along output channels too, for the transposed weight.' },
+      { name: '--method', value: 'exact|greedy|exactly-k|intersection', about: 'How transposable masks are found.' },
+      { name: '--score', value: 'magnitude|squared', about: 'What is kept most of: |w| or w².' },
+      { name: '--layers', value: 'A,B…', about: 'Names or globs of the layers to mask.' },
+      { name: '--fold', about: 'Fold batch norms into the layers first; matters to transposable masks.' },
+      { name: '--force', about: 'Write over the file if it is there.' },
+      ...shared,
+    ],
+    load: async () => (await import('./maskCommand')).maskCommand,
+  },
+  {
     name: 'diff',
     about: 'Compare two recipes, locks, reports or models, layer by layer.',
     details: '',

@@ -56,6 +56,11 @@ export function badValue(option: string, value: string, expected: string): Lathe
   );
 }
 
+/** An option that means nothing beside the others. */
+export function valueConflict(option: string, value: string, why: string): LatheError<CliErrorCode> {
+  return new LatheError('cli/bad-value', `${option} ${value} ${why}.`, { option, value }, usage);
+}
+
 export function noFile(path: string, what: string): LatheError<CliErrorCode> {
   return new LatheError('cli/no-file', `There is no file ${path} (${what}). Check the path.`, { path }, usage);
 }

@@ -235,3 +235,28 @@ export const checkSchema = Type.Object(
   root('check', 'lathe check --json', 'Whether lock and report still follow from the recipe.'),
 );
 export type CheckOutput = Type.Static<typeof checkSchema>;
+
+export const maskSchema = Type.Object(
+  {
+    model: Type.String(),
+    output: Type.String({ description: 'The file written.' }),
+    pattern: Type.String({ description: 'Kept : group.' }),
+    transposable: Type.Boolean(),
+    zeros: Type.Number({ description: 'Share of zeros among the weights of all layers, 0…1.' }),
+    layers: Type.Array(
+      Type.Object(
+        {
+          name: Type.String(),
+          shortName: Type.String(),
+          parameters: Type.Integer(),
+          density: Type.Number({ description: 'Share of the weights that stay, 0…1.' }),
+          retained: Type.Number({ description: 'Share of the magnitude that stays, 0…1.' }),
+          reason: nullable(Type.String(), 'Why the layer stays dense.'),
+        },
+        closed,
+      ),
+    ),
+  },
+  root('mask', 'lathe mask --json', 'Which weights were kept.'),
+);
+export type MaskOutput = Type.Static<typeof maskSchema>;

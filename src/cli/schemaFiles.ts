@@ -2,7 +2,15 @@ import { diffSchema } from '../job/diff/diffSchema';
 import { lockSchema } from '../job/lock/lockSchema';
 import { recipeSchema } from '../job/recipe/recipeSchema';
 import { reportSchema } from '../job/report/reportSchema';
-import { allocateSchema, analyzeSchema, checkSchema, evaluateSchema, initSchema, inspectSchema } from './outputSchemas';
+import {
+  allocateSchema,
+  analyzeSchema,
+  checkSchema,
+  evaluateSchema,
+  initSchema,
+  inspectSchema,
+  maskSchema,
+} from './outputSchemas';
 
 /** Name and text of every file in `schemas/`. */
 export function schemaFiles(): ReadonlyMap<string, string> {
@@ -15,6 +23,7 @@ export function schemaFiles(): ReadonlyMap<string, string> {
     analyzeSchema,
     allocateSchema,
     evaluateSchema,
+    maskSchema,
     diffSchema,
     checkSchema,
   ];

@@ -172,6 +172,7 @@ export function allocatedLayers(model: AllocationModel, picks: readonly number[]
       shortName: layer.shortName,
       weightBits: choice.weightBits,
       activationBits: layer.quantizeActivations.possible ? choice.activationBits : FLOAT_BITS,
+      ...(choice.pattern === undefined ? {} : { pattern: choice.pattern }),
       pinned: width.pinnedWeight !== undefined || width.pinnedActivation !== undefined,
       parameters: layer.parameters,
       sizeBits: shares ? 0 : choice.sizeBits,

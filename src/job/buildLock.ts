@@ -58,6 +58,14 @@ export function buildLock(input: LockInput): Lock {
             ? {}
             : { scale: grid.scale, zeroPoint: grid.zeroPoint, range: [grid.lo, grid.hi] as [number, number] }),
         },
+        ...(layer.pattern === undefined
+          ? {}
+          : {
+              sparsity: {
+                pattern: `${layer.pattern.keep}:${layer.pattern.group}`,
+                transposable: layer.pattern.transposable,
+              },
+            }),
         loss: layer.predictedLoss,
         pinned: layer.pinned,
         ...(layer.reason === undefined ? {} : { reason: layer.reason }),

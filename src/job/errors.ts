@@ -7,6 +7,7 @@ export type JobErrorCode =
   | 'job/no-budget'
   | 'job/bops-unknown'
   | 'job/no-layers'
+  | 'job/no-maskable-layers'
   | 'job/export-folder'
   | 'job/not-measured';
 
@@ -108,5 +109,17 @@ export function exportFolder(directory: string, cause: unknown): LatheError<JobE
     `The folder ${directory} for the compressed model cannot be made: ${reason}. Set "export.directory" to a folder that can be written.`,
     { directory },
     { cause },
+  );
+}
+
+export function noMaskableLayers(modelPath: string, reasons: readonly string[]): LatheError<JobErrorCode> {
+  const some = reasons.slice(0, 5);
+  const more = reasons.length > some.length ? ` (and ${reasons.length - some.length} more)` : '';
+  return new LatheError(
+    'job/no-maskable-layers',
+    reasons.length === 0
+      ? `${modelPath} has no layers that Lathe knows, so there is nothing to mask.`
+      : `No layer of ${modelPath} can be masked so: ${some.join('; ')}${more}. Name other layers, or choose another pattern.`,
+    { modelPath, reasons },
   );
 }

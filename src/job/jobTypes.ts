@@ -1,10 +1,23 @@
 import type { WeightStatistics } from '../analysis';
 import type { Refusal } from '../base/errors';
 import type { AllocationSolution, FrontierPoint } from '../methods';
+import type { SparsityChoice } from './recipe/recipe';
 
 /** The steps of the main job, in running order. */
 export type StageName =
-  'open' | 'fold' | 'baseline' | 'ranges' | 'sensitivity' | 'allocate' | 'quantize' | 'verify' | 'export' | 'report';
+  | 'open'
+  | 'fold'
+  | 'baseline'
+  | 'prune'
+  | 'ranges'
+  | 'optimize'
+  | 'sensitivity'
+  | 'allocate'
+  | 'quantize'
+  | 'tune'
+  | 'export'
+  | 'verify'
+  | 'report';
 
 export interface StageProgress {
   readonly name: StageName;
@@ -36,6 +49,8 @@ export interface CandidateMeasurement {
   readonly weightBits: number;
   /** 32 = the input stays float. */
   readonly activationBits: number;
+  /** Absent: dense. */
+  readonly pattern?: SparsityChoice | undefined;
   /** Loss added to the network when only this layer is quantised so, in `lossUnit`. */
   readonly loss: number;
 }
@@ -95,6 +110,8 @@ export interface AllocatedLayer {
   readonly shortName: string;
   readonly weightBits: number;
   readonly activationBits: number;
+  /** Absent: dense. */
+  readonly pattern?: SparsityChoice | undefined;
   readonly pinned: boolean;
   readonly parameters: number;
   readonly sizeBits: number;

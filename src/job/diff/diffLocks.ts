@@ -68,6 +68,10 @@ function layerMap(layers: readonly LockLayer[]): Map<string, LayerFields> {
       [
         ['W', formatBits(layer.weights.bits)],
         ['A', formatBits(layer.input.bits)],
+        [
+          'sparsity',
+          layer.sparsity && `${layer.sparsity.pattern}${layer.sparsity.transposable ? ' transposable' : ''}`,
+        ],
         ['size', formatBytes((layer.parameters * layer.weights.bits) / 8)],
         ['loss', formatLoss(layer.loss)],
         ['stored as', layer.weights.container],

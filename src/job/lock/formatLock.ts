@@ -52,6 +52,7 @@ function formatLayer(layer: LockLayer): string {
     ['parameters', layer.parameters],
     ['weights', layer.weights],
     ['input', layer.input],
+    ['sparsity', layer.sparsity],
     ['loss', layer.loss],
     ['pinned', layer.pinned],
     ['reason', layer.reason],

@@ -30,7 +30,7 @@ export function lockIsCurrent(recipe: Recipe, lock: Lock, facts: LockFacts): Sta
   if (budget !== undefined) {
     stale.push({ what: 'recipe', message: `The recipe has changed since the lock was written: ${budget}.` });
   }
-  for (const section of ['quantization', 'allocation', 'layers', 'preprocess'] as const) {
+  for (const section of ['quantization', 'allocation', 'sparsity', 'layers', 'preprocess'] as const) {
     if (sections[section] !== lock.recipe[section] && !(section === 'allocation' && budget !== undefined)) {
       stale.push({
         what: 'recipe',

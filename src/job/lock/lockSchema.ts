@@ -40,6 +40,15 @@ const lockLayer = Type.Object(
       },
       closed,
     ),
+    sparsity: Type.Optional(
+      Type.Object(
+        {
+          pattern: Type.String({ description: 'Kept : group, along the input channels.' }),
+          transposable: Type.Boolean({ description: 'Whether it holds along the output channels too.' }),
+        },
+        { ...closed, description: 'Left out: dense.' },
+      ),
+    ),
     loss: Type.Number({ description: 'Predicted loss of this layer alone, in the unit of the totals.' }),
     pinned: Type.Boolean({ description: 'Whether the allocation had no choice here.' }),
     reason: Type.Optional(Type.String({ description: 'Why, where the allocation did not decide.' })),
@@ -64,6 +73,7 @@ export const lockSchema = Type.Object(
       {
         quantization: sha256('Of the section of this name, defaults filled in.'),
         allocation: sha256('Of the section of this name, defaults filled in.'),
+        sparsity: Type.Optional(sha256('Of the section of this name, defaults filled in; left out without sparsity.')),
         layers: sha256('Of the section of this name.'),
         preprocess: sha256('Of data.preprocess, defaults filled in.'),
         seed: Type.Integer({ description: 'The seed.' }),

@@ -8,10 +8,15 @@ import type { Lock } from './lockSchema';
  */
 export function recipeSections(recipe: Recipe): Lock['recipe'] {
   return {
-    quantization: cacheKey({ ...recipe.quantization }),
+    quantization: cacheKey({ ...recipe.quantization, tuning: { ...recipe.tuning } }),
     allocation: cacheKey({ ...recipe.allocation }),
+    ...(usesSparsity(recipe) ? { sparsity: cacheKey({ ...recipe.sparsity }) } : {}),
     layers: cacheKey({ layers: recipe.layers }),
     preprocess: cacheKey({ ...recipe.data.preprocess }),
     seed: recipe.seed,
   };
+}
+
+function usesSparsity(recipe: Recipe): boolean {
+  return recipe.sparsity.patterns.length > 0 || recipe.sparsity.auto !== undefined;
 }

@@ -19,6 +19,23 @@ const reportLayer = Type.Object(
         description: "Signal-to-noise ratio of the layer's output, errors of earlier layers included, dB.",
       }),
     ),
+    sparsity: Type.Optional(
+      Type.Object(
+        {
+          pattern: Type.String({ description: 'Kept : group, along the input channels.' }),
+          transposable: Type.Boolean({ description: 'Whether it holds along the output channels too.' }),
+          zeros: Type.Number({ description: 'Share of zeros in the exported weight, 0…1.' }),
+          retained: Type.Number({ description: 'Share of the magnitude that the mask kept, 0…1.' }),
+          maskError: Type.Optional(
+            Type.Number({
+              description: 'Output error of the mask alone, relative to the output; on samples held out.',
+            }),
+          ),
+          error: Type.Optional(Type.Number({ description: 'The same once the kept weights were fitted.' })),
+        },
+        { ...closed, description: 'Left out: dense.' },
+      ),
+    ),
     pinned: Type.Boolean(),
     reason: Type.Optional(Type.String({ description: 'Why the allocation had no choice.' })),
     notes: Type.Array(Type.String()),

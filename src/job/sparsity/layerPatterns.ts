@@ -32,7 +32,7 @@ export function layerPatterns(
     return { patterns: DENSE, reason: `dense by "${override.pattern}"` };
   }
   if (override?.sparsity !== undefined) {
-    return eligible(layer, [override.sparsity], `set by "${override.pattern}"`);
+    return eligiblePatterns(layer, [override.sparsity], `set by "${override.pattern}"`);
   }
   if (sparsity.patterns.length === 0 && sparsity.auto === undefined) {
     return { patterns: DENSE, reason: undefined };
@@ -41,17 +41,18 @@ export function layerPatterns(
     return { patterns: DENSE, reason: 'first or last layer: dense' };
   }
   if (sparsity.auto === undefined) {
-    return eligible(layer, sparsity.patterns, undefined);
+    return eligiblePatterns(layer, sparsity.patterns, undefined);
   }
   const { group, transposable } = sparsity.auto;
   const share = zeros();
   const chosen = choosePattern(share, group);
   return chosen.keep >= group
     ? { patterns: DENSE, reason: `${(100 * share).toFixed(1)} % zeros: too few for a pattern of ${group}` }
-    : eligible(layer, [{ ...chosen, transposable }], `chosen from ${(100 * share).toFixed(1)} % zeros`);
+    : eligiblePatterns(layer, [{ ...chosen, transposable }], `chosen from ${(100 * share).toFixed(1)} % zeros`);
 }
 
-function eligible(
+/** What a layer's shape makes of a wish for patterns: those it can take, or dense with the reason. */
+export function eligiblePatterns(
   layer: Layer,
   patterns: readonly (SparsityChoice | undefined)[],
   reason: string | undefined,
