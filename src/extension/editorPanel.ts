@@ -14,7 +14,7 @@ import type { EditorActions } from './editorActions';
 import { toWireError } from './errors';
 import type { Log } from './log';
 import type { ModelDocument } from './modelDocument';
-import { parseBudget, parsePins, parseText } from './webviewInput';
+import { parseBudget, parseCount, parsePins, parseText } from './webviewInput';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
 export class EditorPanel implements vscode.Disposable {
@@ -94,6 +94,7 @@ export class EditorPanel implements vscode.Disposable {
         actions.solve(document, parseBudget(budget), parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
       'allocation/frontier': ({ pins, precision }, signal) =>
         actions.frontier(document, parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
+      'graph/read': ({ graph }, signal) => document.graph(parseCount(graph), signal),
       'pins/set': ({ pins }) => {
         document.setPins(parsePins(pins));
         return null;

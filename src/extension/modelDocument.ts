@@ -1,8 +1,10 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import type { AllocationView, FrontierView, JobSnapshot, MeasurementsView, WireError } from '../protocol/job';
+import type { GraphStructure } from '../protocol/graph';
 import type { LayerStatistics } from '../protocol/model';
 import type { EditorNotifications, EditorState, Pin, RecipeInfo, Slot } from '../protocol/webviewProtocol';
+import type { CancelSignal } from '../protocol/channel';
 import { actionsFor } from './actions';
 import { isCancellation, toWireError } from './errors';
 import { baseName, parentOf, samePath } from './fileNames';
@@ -138,6 +140,11 @@ export class ModelDocument implements vscode.CustomDocument {
         this.update({ allocation: { status: 'failed', error: toWireError(error) } });
       }
     });
+  }
+
+  graph(index: number, signal: CancelSignal): Promise<GraphStructure> {
+    const params = { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted, graph: index };
+    return this.services.worker.request('model/graph', params, signal);
   }
 
   selectLayer(layer: string | undefined): void {

@@ -10,6 +10,14 @@ export function parseText(value: unknown, longest = 65_536): string {
   return value;
 }
 
+/** A whole number from zero. */
+export function parseCount(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw malformed('a whole number');
+  }
+  return value;
+}
+
 export function parseBudget(value: unknown): Budget {
   if (typeof value !== 'object' || value === null) {
     throw malformed('a budget');

@@ -8,6 +8,7 @@ import type {
   ReportView,
   WireError,
 } from './job';
+import type { GraphStructure } from './graph';
 import type { LayerStatistics, ModelSummary } from './model';
 
 /**
@@ -116,7 +117,7 @@ export interface StatisticsState {
   readonly error?: WireError;
 }
 
-export type EditorTab = 'overview' | 'layers' | 'bits';
+export type EditorTab = 'overview' | 'layers' | 'graph' | 'bits';
 
 /** What the webview may ask the extension. */
 export interface EditorRequests {
@@ -139,6 +140,9 @@ export interface EditorRequests {
     params: { readonly pins: readonly Pin[]; readonly precision: 'hull' | 'exact' };
     result: FrontierView;
   };
+
+  /** One graph of the model: 0 is its own, others are bodies of If, Loop and Scan. */
+  'graph/read': { params: { readonly graph: number }; result: GraphStructure };
 
   /** Replaces all pins of the document; the state's allocation and frontier follow. */
   'pins/set': { params: { readonly pins: readonly Pin[] }; result: null };
@@ -228,4 +232,6 @@ export interface PersistedViewState {
   /** Position of the slider while it differs from the recipe's budget. */
   readonly budget?: Budget;
   readonly inspectorWidth?: number;
+  /** What the Graph tab is coloured by. */
+  readonly graphMeasure?: string;
 }

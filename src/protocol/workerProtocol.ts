@@ -8,6 +8,7 @@ import type {
   RecipeDiagnostic,
   ReportView,
 } from './job';
+import type { GraphStructure } from './graph';
 import type { LayerStatistics, ModelSummary } from './model';
 import type { Budget, Pin } from './webviewProtocol';
 
@@ -76,6 +77,8 @@ export interface WorkerRequests {
   'model/inferShapes': { params: ModelAccess; result: ModelSummary };
   /** Reads every weight once; figures arrive as `model/statistics` with the same token before the answer. */
   'model/statistics': { params: ModelAccess & { readonly token: number }; result: null };
+  /** One graph of the model for drawing; structure only. */
+  'model/graph': { params: ModelAccess & { readonly graph: number }; result: GraphStructure };
   /** Text of a first recipe and where it belongs. Nothing is written. */
   'model/initRecipe': { params: { readonly path: string }; result: { readonly path: string; readonly text: string } };
 

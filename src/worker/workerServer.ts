@@ -16,6 +16,7 @@ import { AllocationViews } from './allocationViews';
 import { JobProcess } from './jobProcess';
 import { layerStatistics } from './layerStatistics';
 import { lockState } from './lockState';
+import { modelGraph } from './modelGraph';
 import { summarizeModel } from './modelSummary';
 import { OpenModels } from './openModels';
 import { recipeEdits } from './recipeEdits';
@@ -73,6 +74,10 @@ export class WorkerServer {
       'model/statistics': async ({ token, ...access }, signal) => {
         await this.streamStatistics(access, token, signal);
         return null;
+      },
+      'model/graph': ({ graph, ...access }) => {
+        const { model, layers, shapes } = models.open(access);
+        return modelGraph(model, layers, shapes, graph);
       },
       'model/initRecipe': ({ path }) => {
         const { model } = models.open({ path, followExternalData: true });

@@ -6,6 +6,7 @@ import type {
   LayerMeasurementView,
   WireError,
 } from '../../src/protocol/job';
+import type { GraphStructure } from '../../src/protocol/graph';
 import type { LayerStatistics, LayerSummary } from '../../src/protocol/model';
 import type {
   Budget,
@@ -220,6 +221,10 @@ export class EditorModel {
     this.state = { ...this.state, selectedLayer: layer };
     this.remember({ selectedLayer: layer });
     this.ask('view/selectLayer', layer === undefined ? {} : { layer }, 'The layer could not be selected');
+  }
+
+  readGraph(graph: number, signal: AbortSignal): Promise<GraphStructure> {
+    return this.host.channel.request('graph/read', { graph }, signal);
   }
 
   /** Keeps part of the view's own state over reloads. */

@@ -52,7 +52,7 @@ function windowLink(api: VsCodeApi): Link {
   };
 }
 
-const tabs: readonly EditorTab[] = ['overview', 'layers', 'bits'];
+const tabs: readonly EditorTab[] = ['overview', 'layers', 'graph', 'bits'];
 
 /** What an older build or a hand has left there is not trusted: foreign fields fall back to the defaults. */
 export function parseViewState(value: unknown): PersistedViewState {
@@ -68,6 +68,7 @@ export function parseViewState(value: unknown): PersistedViewState {
     ...(isStrings(state.hiddenColumns) && { hiddenColumns: state.hiddenColumns }),
     ...(isFinite(state.scrollTop) && { scrollTop: state.scrollTop }),
     ...(typeof state.selectedLayer === 'string' && { selectedLayer: state.selectedLayer }),
+    ...(typeof state.graphMeasure === 'string' && { graphMeasure: state.graphMeasure }),
     ...(isFinite(state.inspectorWidth) && { inspectorWidth: state.inspectorWidth }),
     ...(budget !== undefined && {
       budget: {
