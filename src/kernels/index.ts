@@ -67,22 +67,22 @@ export {
 export { dot, multiplyTransposedInto, multiplyVectorInto, transpose } from './linear/multiply';
 export { LANES, nearestPlaneInto } from './optimize/nearestPlane';
 export { descendCodes, descendRatio } from './optimize/descend';
-export { descendPairs } from './optimize/pairMoves';
-export { addRow, dotProduct, rowProductInto } from './optimize/rowProduct';
+export { correlatedColumns, descendPairs } from './optimize/pairMoves';
+export { addRow, dotProduct, rowProductInto, symmetricForm } from './optimize/rowProduct';
 export { maskedConjugateGradient, type ConjugateGradientOptions } from './linear/maskedConjugateGradient';
 export { adamInto } from './optimize/adam';
 export { rangeGradientsInto, scaleGradientInto } from './optimize/fakeQuantGradient';
 export { MAX_GROUP, type MaskKernel, type Scores, type TransposableOptions } from './masks/maskKernel';
-export { rowWiseMask } from './masks/rowWiseMask';
-export { transposableMask } from './masks/transposableMask';
-export { greedyMask } from './masks/greedyMask';
-export { intersectionMask } from './masks/intersectionMask';
-export { patternMask4 } from './masks/patternMask4';
+export type { MaskMethod } from './masks/maskModule';
 export {
   backwardCompliance,
   countViolations,
   forwardCompliance,
-  maskScore,
-  type Cells,
-  type Violations,
-} from './masks/compliance';
+  greedyMask,
+  intersectionMask,
+  maskPlane,
+  patternMask4,
+  rowWiseMask,
+  transposableMask,
+} from './masks/masks';
+export { maskScore, type Cells, type Violations } from './masks/compliance';

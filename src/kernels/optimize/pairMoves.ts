@@ -1,13 +1,50 @@
 import { addRow } from './rowProduct';
 
 /**
+ * For each column of a symmetric positive G (row-major n × n) the `count` others it is most correlated with, by
+ * |G_jk| / √(G_jj G_kk), strongest first: n × count indices, −1 where there are too few.
+ */
+export function correlatedColumns(gram: Float64Array, n: number, count: number): Int32Array {
+  const out = new Int32Array(n * count).fill(-1);
+  const strengths = new Float64Array(count);
+  const inverse = new Float64Array(n);
+  for (let j = 0; j < n; j++) {
+    const diagonal = gram[j * n + j]!;
+    inverse[j] = diagonal > 0 ? 1 / diagonal : 0;
+  }
+  for (let j = 0; j < n; j++) {
+    const row = j * n;
+    const at = j * count;
+    let filled = 0;
+    let weakest = 0;
+    for (let k = 0; k < n; k++) {
+      const g = gram[row + k]!;
+      // G_jj is the same for all of them.
+      const strength = g * g * inverse[k]!;
+      if (strength <= weakest || k === j) {
+        continue;
+      }
+      let place = filled < count ? filled++ : count - 1;
+      while (place > 0 && strengths[place - 1]! < strength) {
+        strengths[place] = strengths[place - 1]!;
+        out[at + place] = out[at + place - 1]!;
+        place--;
+      }
+      strengths[place] = strength;
+      out[at + place] = k;
+      weakest = filled < count ? 0 : strengths[count - 1]!;
+    }
+  }
+  return out;
+}
+
+/**
  * One sweep over pairs of codes of one row at a fixed scale: where no single code can move to advantage, two of them
- * moving by ±1 together still may, because their inputs are correlated. For each column the partner that gains most is
- * looked for among all columns and the move is made when it lowers û G ûᵀ − 2 c ûᵀ. Returns the moves. Cost: n² for a
- * sweep without moves.
+ * moving by ±1 together still may, because their inputs are correlated. Each column is tried with its partners and makes
+ * the move that lowers û G ûᵀ − 2 c ûᵀ most, if one does. Returns the moves. Looking for partners among all columns finds
+ * a little more and takes some twenty times as long.
  *
- * @param up scratch of n: what a step up of each column would cost
- * @param down scratch of n: the same for a step down
+ * @param partners see {@link correlatedColumns}; `partnerCount` for each column
  */
 export function descendPairs(
   steps: Float64Array,
@@ -23,56 +60,61 @@ export function descendPairs(
   productsOffset: number,
   mask: Uint8Array | undefined,
   maskOffset: number,
-  up: Float64Array,
-  down: Float64Array,
+  partners: Int32Array,
+  partnerCount: number,
 ): number {
-  const square = scale * scale;
-  const costs = (): void => {
-    for (let j = 0; j < n; j++) {
-      const diagonal = gram[j * n + j]!;
-      const kept = diagonal > 0 && (mask === undefined || mask[maskOffset + j]! !== 0);
-      const v = steps[offset + j]!;
-      const linear = 2 * scale * (scale * products[productsOffset + j]! - c[cOffset + j]!);
-      up[j] = kept && v < high ? square * diagonal + linear : Infinity;
-      down[j] = kept && v > low ? square * diagonal - linear : Infinity;
-    }
-  };
-  costs();
-  const coupling = 2 * square;
   let moves = 0;
   for (let j = 0; j < n; j++) {
-    const upJ = up[j]!;
-    const downJ = down[j]!;
-    if (upJ === Infinity && downJ === Infinity) {
+    const row = j * n;
+    const diagonal = gram[row + j]!;
+    if (!(diagonal > 0) || (mask !== undefined && mask[maskOffset + j] === 0)) {
       continue;
     }
-    const row = j * n;
-    // Twice the couplings in both directions: (up, up) and (down, down) add g, (up, down) and (down, up) subtract it.
-    let best = 0;
+    // Costs over scale²: a step up of one column costs half its diagonal plus its slope, a step down minus the slope.
+    const v = steps[offset + j]!;
+    const slope = products[productsOffset + j]! - c[cOffset + j]! / scale;
+    const up = v < high ? 0.5 * diagonal + slope : Infinity;
+    const down = v > low ? 0.5 * diagonal - slope : Infinity;
+    // A gain that rounding could make up is none.
+    let best = -1e-12 * diagonal;
     let partner = -1;
-    let direction = 1;
-    let partnerDirection = 1;
-    for (let k = 0; k < n; k++) {
-      const g = coupling * gram[row + k]!;
-      const upK = up[k]!;
-      const downK = down[k]!;
-      const withUp = upK + g < downK - g ? upK + g : downK - g;
-      const withDown = upK - g < downK + g ? upK - g : downK + g;
-      const total = upJ + withUp < downJ + withDown ? upJ + withUp : downJ + withDown;
-      if (total < best && k !== j) {
-        best = total;
+    let direction = 0;
+    let partnerDirection = 0;
+    for (let i = 0; i < partnerCount; i++) {
+      const k = partners[j * partnerCount + i]!;
+      if (k < 0) {
+        break;
+      }
+      if (mask !== undefined && mask[maskOffset + k] === 0) {
+        continue;
+      }
+      const g = gram[row + k]!;
+      const diagonalK = gram[k * n + k]!;
+      const vk = steps[offset + k]!;
+      const slopeK = products[productsOffset + k]! - c[cOffset + k]! / scale;
+      const upK = vk < high ? 0.5 * diagonalK + slopeK : Infinity;
+      const downK = vk > low ? 0.5 * diagonalK - slopeK : Infinity;
+      // Correlated columns gain by moving against each other, anticorrelated ones by moving together.
+      const withUp = g > 0 ? up + downK - g : up + upK + g;
+      const withDown = g > 0 ? down + upK - g : down + downK + g;
+      if (withUp < best) {
+        best = withUp;
         partner = k;
-        direction = upJ + withUp <= downJ + withDown ? 1 : -1;
-        partnerDirection = direction === 1 ? (upK + g <= downK - g ? 1 : -1) : upK - g <= downK + g ? 1 : -1;
+        direction = 1;
+        partnerDirection = g > 0 ? -1 : 1;
+      }
+      if (withDown < best) {
+        best = withDown;
+        partner = k;
+        direction = -1;
+        partnerDirection = g > 0 ? 1 : -1;
       }
     }
-    // A gain that rounding could make up is none.
-    if (partner >= 0 && best < -1e-12 * square * gram[row + j]!) {
+    if (partner >= 0) {
       steps[offset + j]! += direction;
       steps[offset + partner]! += partnerDirection;
       addRow(direction, gram, row, n, products, productsOffset);
       addRow(partnerDirection, gram, partner * n, n, products, productsOffset);
-      costs();
       moves++;
     }
   }

@@ -80,3 +80,37 @@ export function dotProduct(a: Float64Array, aOffset: number, b: Float64Array, bO
   }
   return s0 + s1 + (s2 + s3);
 }
+
+/** e G eᵀ of one row and a symmetric G, reading its upper triangle: two rows of G and two columns at a time. */
+export function symmetricForm(e: Float64Array, offset: number, n: number, g: Float64Array): number {
+  let sum = 0;
+  let i = 0;
+  for (; i + 1 < n; i += 2) {
+    const row = i * n;
+    const below = row + n;
+    const x = e[offset + i]!;
+    const y = e[offset + i + 1]!;
+    let a0 = 0.5 * g[row + i]! * x + g[row + i + 1]! * y;
+    let b0 = 0.5 * g[below + i + 1]! * y;
+    let a1 = 0;
+    let b1 = 0;
+    let j = i + 2;
+    for (; j + 1 < n; j += 2) {
+      const p = e[offset + j]!;
+      const q = e[offset + j + 1]!;
+      a0 += g[row + j]! * p;
+      a1 += g[row + j + 1]! * q;
+      b0 += g[below + j]! * p;
+      b1 += g[below + j + 1]! * q;
+    }
+    if (j < n) {
+      a0 += g[row + j]! * e[offset + j]!;
+      b0 += g[below + j]! * e[offset + j]!;
+    }
+    sum += x * (a0 + a1) + y * (b0 + b1);
+  }
+  if (i < n) {
+    sum += 0.5 * g[i * n + i]! * e[offset + i]! * e[offset + i]!;
+  }
+  return 2 * sum;
+}

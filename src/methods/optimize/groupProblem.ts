@@ -1,4 +1,4 @@
-import { accumulateCrossProduct, choleskyInto, choleskySolve, rowProductInto } from '../../kernels';
+import { accumulateCrossProduct, choleskyInto, choleskySolve, correlatedColumns, rowProductInto } from '../../kernels';
 import type { InputMoments } from '../moments';
 
 export interface ProblemOptions {
@@ -20,6 +20,7 @@ export class GroupProblem {
   /** G + λ I, row-major, both triangles. */
   readonly gram: Float64Array;
   private readonly lambda: number;
+  private correlated: { readonly count: number; readonly columns: Int32Array } | undefined;
   private ordered: { readonly order: Int32Array; readonly factor: Float64Array } | undefined;
 
   constructor(
@@ -136,6 +137,14 @@ export class GroupProblem {
         }
       }
     }
+  }
+
+  /** The columns each column is most correlated with, see `correlatedColumns`. */
+  partners(count: number): Int32Array {
+    if (this.correlated?.count !== count) {
+      this.correlated = { count, columns: correlatedColumns(this.gram, this.size, count) };
+    }
+    return this.correlated.columns;
   }
 
   /** v G of one row. */

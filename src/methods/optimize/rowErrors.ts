@@ -1,4 +1,4 @@
-import { dotProduct, quadraticForm, rowProductInto } from '../../kernels';
+import { dotProduct, rowProductInto, symmetricForm } from '../../kernels';
 import type { InputMoments } from '../moments';
 
 /** One row of the target layer, prepared for {@link rowError}. */
@@ -15,7 +15,7 @@ export interface TargetRow {
 
 export function targetRow(moments: InputMoments, weight: Float64Array, bias: number): TargetRow {
   const { size, cross, gram, power, targetMean } = moments;
-  const square = quadraticForm(weight, 0, size, power, size);
+  const square = symmetricForm(weight, 0, size, power);
   const mean = dotProduct(weight, 0, targetMean, 0, size);
   let product: Float64Array | undefined;
   if (cross !== gram) {
@@ -37,14 +37,14 @@ export function rowError(moments: InputMoments, target: TargetRow, weight: Float
     for (let i = 0; i < size; i++) {
       e[i] = weight[i]! - target.weight[i]!;
     }
-    const error = quadraticForm(e, 0, size, gram, size) + 2 * shift * dotProduct(e, 0, mean, 0, size) + shift * shift;
+    const error = symmetricForm(e, 0, size, gram) + 2 * shift * dotProduct(e, 0, mean, 0, size) + shift * shift;
     return Math.max(0, error);
   }
   const difference = dotProduct(weight, 0, mean, 0, size) - dotProduct(target.weight, 0, targetMean, 0, size);
   const error =
     target.square -
     2 * dotProduct(target.cross, 0, weight, 0, size) +
-    quadraticForm(weight, 0, size, gram, size) +
+    symmetricForm(weight, 0, size, gram) +
     2 * shift * difference +
     shift * shift;
   return Math.max(0, error);

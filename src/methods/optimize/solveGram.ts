@@ -9,20 +9,20 @@ export interface GramEffort {
   readonly thresholds: readonly number[];
   /** How many of the best thresholds are descended from. */
   readonly restarts: number;
-  /** Whether pairs of codes move where single ones cannot. */
-  readonly pairs: boolean;
+  /** How many others each code is paired with, to move where it cannot move alone. */
+  readonly partners: number;
 }
 
 /** Less is tried where a row is long: a walk over G then costs more than it finds. */
 export function effortFor(size: number, sweeps: number): GramEffort {
   if (size > 1536) {
-    return { sweeps: Math.min(sweeps, 6), thresholds: [1.1, 1, 0.92, 0.84], restarts: 1, pairs: false };
+    return { sweeps: Math.min(sweeps, 6), thresholds: [1.1, 1, 0.92, 0.84], restarts: 1, partners: 8 };
   }
   return {
     sweeps,
-    thresholds: [1.2, 1.13, 1.07, 1.02, 0.98, 0.94, 0.9, 0.86, 0.82, 0.78, 0.74, 0.68],
-    restarts: 2,
-    pairs: true,
+    thresholds: [1.15, 1.06, 1, 0.95, 0.9, 0.85, 0.8, 0.72],
+    restarts: 3,
+    partners: 8,
   };
 }
 
@@ -51,7 +51,7 @@ function gridsOf(search: GridSearch, effort: GramEffort): readonly StepGrid[] {
 export function descend(
   set: RowSet,
   start: SetSolution,
-  effort: Pick<GramEffort, 'sweeps' | 'pairs'>,
+  effort: Pick<GramEffort, 'sweeps' | 'partners'>,
 ): SetSolution & { readonly error: number } {
   const { size, count, problems, c, mask } = set;
   const { steps } = start;
@@ -75,8 +75,6 @@ export function descend(
       scale = fitted;
     }
   };
-  const up = new Float64Array(effort.pairs ? size : 0);
-  const down = new Float64Array(effort.pairs ? size : 0);
   if (!(sums[0]! > 0)) {
     // Nothing to take the ratio of yet: codes first.
     for (let row = 0; row < count; row++) {
@@ -94,7 +92,7 @@ export function descend(
       }
       refit();
     }
-    if (moves === 0 && effort.pairs) {
+    if (moves === 0 && effort.partners > 0) {
       for (let row = 0; row < count; row++) {
         const at = row * size;
         moves += descendPairs(
@@ -111,8 +109,8 @@ export function descend(
           at,
           mask,
           at,
-          up,
-          down,
+          problems[row]!.partners(effort.partners),
+          effort.partners,
         );
       }
       refresh();
