@@ -117,12 +117,12 @@ export async function probeBytes(
   return bytes;
 }
 
-function heldBytes(batches: readonly Batch[]): number {
+/** Bytes of the values in batches; a tensor that several hold counts once. */
+export function heldBytes(batches: readonly Batch[]): number {
+  const tensors = new Set(batches.flatMap((batch) => [...batch.values()]));
   let sum = 0;
-  for (const batch of batches) {
-    for (const tensor of batch.values()) {
-      sum += byteLength(tensor);
-    }
+  for (const tensor of tensors) {
+    sum += byteLength(tensor);
   }
   return sum;
 }
