@@ -74,6 +74,9 @@ export default tseslint.config(
       '.vscode-test',
       'samples',
       'test/fixtures',
+      // AssemblyScript: its own compiler checks it.
+      'assembly',
+      '**/*.generated.ts',
       '**/*.mjs',
       '**/*.cjs',
       '**/*.js',

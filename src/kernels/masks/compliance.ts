@@ -14,8 +14,8 @@ export interface Violations {
 export type Cells = Uint8Array | Scores;
 
 /**
- * Counts groups of `group` consecutive cells with more than `keep` non-zeros, along rows and along columns of a row-major
- * plane [rows × columns]. Tails count as filled up with zeros.
+ * The TypeScript twin of the counts in WebAssembly: groups of `group` consecutive cells with more than `keep` non-zeros, along rows and
+ * along columns of a row-major plane [rows × columns]. Tails count as filled up with zeros.
  *
  * @throws LatheError `kernels/pattern`
  */
@@ -27,18 +27,6 @@ export function countViolations(cells: Cells, rows: number, columns: number, kee
     forwardGroups: rows * Math.ceil(columns / group),
     backwardGroups: columns * Math.ceil(rows / group),
   };
-}
-
-/** Share of the groups along rows with at most `keep` non-zeros; 1 for an empty plane. */
-export function forwardCompliance(cells: Cells, rows: number, columns: number, keep: number, group: number): number {
-  const { forward, forwardGroups } = countViolations(cells, rows, columns, keep, group);
-  return forwardGroups === 0 ? 1 : 1 - forward / forwardGroups;
-}
-
-/** Share of the groups along columns with at most `keep` non-zeros; 1 for an empty plane. */
-export function backwardCompliance(cells: Cells, rows: number, columns: number, keep: number, group: number): number {
-  const { backward, backwardGroups } = countViolations(cells, rows, columns, keep, group);
-  return backwardGroups === 0 ? 1 : 1 - backward / backwardGroups;
 }
 
 /** Score that a mask keeps, summed in float64 in memory order. */

@@ -23,9 +23,7 @@ export function patternMask4(
   mask: Uint8Array,
 ): void {
   checkPlane(scores, rows, columns, keep, group, mask);
-  if (keep !== 2 || group !== 4) {
-    throw patternOutOfRange(keep, group, 'the search over all patterns covers 2 of 4 only');
-  }
+  checkPattern4(keep, group);
   forEachTile(scores, rows, columns, group, mask, (height, width) => {
     if (height === 4 && width === 4) {
       searchPatterns();
@@ -33,6 +31,13 @@ export function patternMask4(
       solveTransposableTile(height, width, keep, false);
     }
   });
+}
+
+/** @throws LatheError `kernels/pattern` unless the pattern is 2 of 4. */
+export function checkPattern4(keep: number, group: number): void {
+  if (keep !== 2 || group !== 4) {
+    throw patternOutOfRange(keep, group, 'the search over all patterns covers 2 of 4 only');
+  }
 }
 
 function searchPatterns(): void {
