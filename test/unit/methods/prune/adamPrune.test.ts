@@ -63,7 +63,7 @@ describe('the Adam fit of the benchmark', () => {
     );
     assert.ok(
       seen.every((count) => Math.abs(count - 600) < 80),
-      `${seen}`,
+      seen.join(),
     );
   });
 });
