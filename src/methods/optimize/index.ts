@@ -1,3 +1,10 @@
 export { optimizeLayer } from './optimizeLayer';
 export type { OptimizedWeight, OptimizeInput, OptimizeMethod, OutputErrors } from './optimizedWeight';
+export { chooseActivationGrid, type ActivationGridChoice, type ActivationGridOptions } from './chooseActivationGrid';
+export {
+  adaquantOnColumns,
+  type ColumnAdaquantOptions,
+  type ColumnAdaquantResult,
+  type ColumnData,
+} from './adaquantOnColumns';
 export type { OptimizeErrorCode } from './errors';
