@@ -4,3 +4,10 @@ export { foldConstants } from './foldConstants';
 export { storeInPlace } from './applyFold';
 export { floatTensor } from './floatTensor';
 export { removeUnread } from './removeUnread';
+export {
+  permuteInputChannels,
+  type ChannelPermutation,
+  type PermuteOptions,
+  type PermuteResult,
+} from './permuteChannels/permuteInputChannels';
+export { searchPermutation, type FoundPermutation, type SearchOptions } from './permuteChannels/searchPermutation';
