@@ -13,6 +13,7 @@ import { RecipeCodeLens } from './recipeCodeLens';
 import { RecipeDiagnostics } from './recipeDiagnostics';
 import { RecipeIndex } from './recipeIndex';
 import { RecipeLayers } from './recipeLayers';
+import { RecipeSchema } from './recipeSchema';
 import { WorkerClient } from './workerClient';
 
 /** What `activate` hands to tests and to other extensions. */
@@ -46,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   store.add(new RecipeDiagnostics(worker, recipes, log));
   store.add(new RecipeCodeLens());
   store.add(new RecipeLayers(worker));
+  store.add(new RecipeSchema(vscode.Uri.joinPath(context.extensionUri, 'schemas')));
   store.add(editors.register());
   store.add(files.register());
   store.add(jobsTree.register());

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { EDITOR_VIEW_TYPE, isRecipe } from './fileNames';
+import { EDITOR_VIEW_TYPE } from './fileNames';
 
 const SAMPLE = 'fmnist-resnet20';
 const FILES = ['README.md', 'resnet20.onnx', 'calibration.npz', 'evaluation.npz', 'resnet20.lathe.json'];
@@ -18,19 +18,9 @@ export async function openSample(
   await vscode.workspace.fs.createDirectory(target);
   const present = new Set((await vscode.workspace.fs.readDirectory(target)).map(([name]) => name));
   for (const name of FILES.filter((file) => !present.has(file))) {
-    await copySampleFile(vscode.Uri.joinPath(source, name), vscode.Uri.joinPath(target, name));
+    await vscode.workspace.fs.copy(vscode.Uri.joinPath(source, name), vscode.Uri.joinPath(target, name));
   }
   const model = vscode.Uri.joinPath(target, 'resnet20.onnx');
   await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_VIEW_TYPE);
   return model;
-}
-
-async function copySampleFile(from: vscode.Uri, to: vscode.Uri): Promise<void> {
-  if (!isRecipe(from)) {
-    await vscode.workspace.fs.copy(from, to);
-    return;
-  }
-  // The recipe points at the schema beside it in the repository; a copy is matched to the schema by its name.
-  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(from));
-  await vscode.workspace.fs.writeFile(to, new TextEncoder().encode(text.replace(/^\s*"\$schema":[^\n]*\n/m, '')));
 }

@@ -16,7 +16,6 @@ export class SampleWorkspace {
       cpSync(join(sample, name), join(this.folder, name));
     }
     const recipe = JSON.parse(readFileSync(join(sample, 'resnet20.lathe.json'), 'utf8')) as Record<string, unknown>;
-    delete recipe.$schema;
     change(recipe);
     writeFileSync(this.recipePath, JSON.stringify(recipe, null, 2));
   }

@@ -1,12 +1,18 @@
 import { strict as assert } from 'node:assert';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
-import { activateLathe, eventually, openModel, sampleFile, stateOf } from '../support/lathe';
+import { EXTENSION_ID, activateLathe, eventually, openModel, sampleFile, stateOf } from '../support/lathe';
 
 describe('Restricted mode', () => {
   let api: LatheApi;
-  before(async () => {
+
+  it('starts Lathe when a recipe is opened before anything else', async () => {
     assert.equal(vscode.workspace.isTrusted, false);
+    const extension = vscode.extensions.getExtension(EXTENSION_ID)!;
+    assert.equal(extension.isActive, false);
+    const document = await vscode.workspace.openTextDocument(sampleFile('resnet20.lathe.json'));
+    await vscode.window.showTextDocument(document);
+    await eventually('activation', () => extension.isActive);
     api = await activateLathe();
   });
 

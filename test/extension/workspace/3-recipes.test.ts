@@ -37,6 +37,20 @@ describe('Recipes', () => {
     assert.equal(document.languageId, 'jsonc');
   });
 
+  it('have their fields from the schema', async () => {
+    const document = await open('fields.lathe.json', `// notes\n${quickRecipe()}`);
+    const at = document.positionAt(document.getText().indexOf('"minimize"'));
+    const labels = await eventually('completions', async () => {
+      const { items } = await vscode.commands.executeCommand<vscode.CompletionList>(
+        'vscode.executeCompletionItemProvider',
+        document.uri,
+        at,
+      );
+      return items.length > 0 && items.map(({ label }) => (typeof label === 'string' ? label : label.label));
+    });
+    assert.ok(labels.includes('timeLimit'), `among: ${labels.join(', ')}`);
+  });
+
   it('without faults have no problems', async () => {
     const document = await open('good.lathe.json', quickRecipe());
     // An edit and its undoing make sure that the check ran.
