@@ -142,7 +142,7 @@ function solverOf({ keep, group }: NmPattern, transposable: boolean, method: Mas
       return (scores, rows, columns, mask) => transposableMask(scores, rows, columns, keep, group, mask);
     case 'exactly-k':
       return keep === 2 && group === 4
-        ? (scores, rows, columns, mask) => patternMask4(scores, rows, columns, mask)
+        ? (scores, rows, columns, mask) => patternMask4(scores, rows, columns, keep, group, mask)
         : (scores, rows, columns, mask) =>
             transposableMask(scores, rows, columns, keep, group, mask, { exactly: true });
     case 'greedy':
