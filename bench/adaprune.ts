@@ -5,14 +5,15 @@
  * were unfolded beforehand (not counted). Errors are mean squared errors over the output's power on 512 test images that
  * neither has seen.
  *
- *     npx tsx bench/adaprune.ts [layers at most] [Adam steps]
+ *     npx tsx bench/adaprune.ts [shapes|all] [Adam steps]
  *
- * Prints a table and writes bench/results/adaprune.json.
+ * `shapes` (the default) takes one layer of each shape. Seconds are those of the wall clock; beside them the processor time
+ * over all threads, which a busy machine does not change. Prints a table and writes bench/results/adaprune.json.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nmEligibility, weightAsMatrix, type Layer, type TensorData } from '../src/analysis';
+import { matrixLayout, nmEligibility, weightAsMatrix, type Layer, type TensorData } from '../src/analysis';
 import { openData } from '../src/job/analyze';
 import type { Dataset } from '../src/job/data/dataset';
 import { prepareJob, type PreparedJob } from '../src/job/prepare';
@@ -39,11 +40,12 @@ const sample = join(__dirname, '../samples/fmnist-resnet20');
 const PATTERN = { keep: 2, group: 4 };
 const SAMPLES = 512;
 const BATCH = 50;
-const layerLimit = Number(process.argv[2] ?? Infinity);
+const isWhole = process.argv[2] === 'all';
 const steps = Number(process.argv[3] ?? 1000);
 
 interface Timed {
   readonly seconds: number;
+  readonly processorSeconds: number;
   /** On images that were not fitted. */
   readonly error: number;
 }
@@ -64,6 +66,7 @@ interface Row {
   readonly sparsegptRefit: Timed;
   readonly adam: Timed;
   readonly adamOverExact: number;
+  readonly adamOverExactProcessor: number;
 }
 
 async function main(): Promise<void> {
@@ -77,7 +80,7 @@ async function main(): Promise<void> {
     const { calibration, evaluation } = await openData(job, undefined);
     const layers = job.layers
       .filter((layer) => nmEligibility(layer, PATTERN.keep, PATTERN.group).possible && inputLayout(layer) !== undefined)
-      .slice(0, layerLimit);
+      .filter((layer, i, all) => isWhole || i === all.findIndex((other) => shapeOf(other) === shapeOf(layer)));
     const results: Row[] = [];
     for (const layer of layers) {
       const row = await benchLayer(job, layer, calibration, evaluation!);
@@ -101,11 +104,11 @@ async function benchLayer(job: PreparedJob, layer: Layer, calibration: Dataset, 
   const mask = nmMagnitudeMask(weight, rows, columns, kernelSize, PATTERN.keep, PATTERN.group);
   const errorOf = errorMeasure(unseen, rows, weight, bias);
 
-  let begun = performance.now();
+  const watch = new Stopwatch();
   const moments = momentsFrom(layer, inputs, positionsPerSample(columns, SAMPLES), 5);
-  const momentsSeconds = since(begun);
+  const building = watch.read();
   const fit = (options: FitOptions, chooseMask = false): Timed & { readonly result: FittedLayer } => {
-    begun = performance.now();
+    const solving = new Stopwatch();
     const result = fitMaskedLayer({
       layer: layer.name,
       rows,
@@ -118,26 +121,32 @@ async function benchLayer(job: PreparedJob, layer: Layer, calibration: Dataset, 
       moments,
       options: { pattern: PATTERN, ...options },
     });
-    return { seconds: momentsSeconds + since(begun), error: errorOf(result.weight, result.bias!), result };
+    const { seconds, processorSeconds } = solving.read();
+    return {
+      seconds: building.seconds + seconds,
+      processorSeconds: building.processorSeconds + processorSeconds,
+      error: errorOf(result.weight, result.bias!),
+      result,
+    };
   };
   const exact = fit({ method: 'adaprune', solver: 'exact' });
   const cg = fit({ method: 'adaprune', solver: 'cg' });
-  const sweep = fit({ method: 'sparsegpt' }, true);
-  const refit = fit({ method: 'sparsegpt', refit: true, solver: 'exact' }, true);
+  const sweep = fit({ method: 'sparsegpt', refit: false }, true);
+  const refit = fit({ method: 'sparsegpt', solver: 'exact' }, true);
   const masked = weight.map((w, i) => (mask[i] === 0 ? 0 : w));
   const absorb = fit({ method: 'absorb' });
 
   const cached = cacheLayer(layer, inputs, rows, columns, weight, bias);
   const gradient = await LayerGradient.create(job.factory, cached, BATCH);
-  begun = performance.now();
+  const stepping = new Stopwatch();
   const found = await adamPrune(
     { rows, columns, weight, bias, mask, samples: SAMPLES, gradient: (batch, w, b) => gradient.of(batch, w, b) },
     { iterations: steps, batchSize: BATCH },
   );
-  const adamSeconds = since(begun);
+  const times = stepping.read();
   await gradient.release();
   const adam = {
-    seconds: adamSeconds,
+    ...times,
     error: errorOf(Float32Array.from(found.weight), Float32Array.from(found.bias)),
   };
   return {
@@ -145,7 +154,7 @@ async function benchLayer(job: PreparedJob, layer: Layer, calibration: Dataset, 
     rows,
     columns,
     outputPositions: cached.positions,
-    momentsSeconds,
+    momentsSeconds: building.seconds,
     maskOnly: errorOf(masked, bias),
     absorbed: errorOf(absorb.result.weight, bias),
     exact: timed(exact),
@@ -154,6 +163,7 @@ async function benchLayer(job: PreparedJob, layer: Layer, calibration: Dataset, 
     sparsegptRefit: timed(refit),
     adam,
     adamOverExact: adam.seconds / exact.seconds,
+    adamOverExactProcessor: adam.processorSeconds / exact.processorSeconds,
   };
 }
 
@@ -235,16 +245,28 @@ function errorMeasure(
   return (w, b) => squaredErrorOfRows(target, Float64Array.from(w), Float64Array.from(b)) / power;
 }
 
-function since(begun: number): number {
-  return (performance.now() - begun) / 1000;
+function shapeOf(layer: Layer): string {
+  const { rows, columns } = matrixLayout(layer);
+  return `${rows}×${columns}`;
 }
 
-function timed({ seconds, error }: Timed): Timed {
-  return { seconds, error };
+/** Wall clock and processor time since it was made. */
+class Stopwatch {
+  private readonly begun = performance.now();
+  private readonly usage = process.cpuUsage();
+
+  read(): { readonly seconds: number; readonly processorSeconds: number } {
+    const { user, system } = process.cpuUsage(this.usage);
+    return { seconds: (performance.now() - this.begun) / 1000, processorSeconds: (user + system) / 1e6 };
+  }
+}
+
+function timed({ seconds, processorSeconds, error }: Timed): Timed {
+  return { seconds, processorSeconds, error };
 }
 
 const HEADER =
-  'layer                  shape      | mask only absorbed | exact s   error | cg s (steps)   error | sweep s   error | +refit s  error | Adam s    error | Adam/exact';
+  'layer                  shape      | mask only absorbed | exact s   error | cg s (steps)   error | sweep s   error | +refit s  error | Adam s    error | Adam/exact (processor)';
 
 function line(row: Row, isFirst: boolean): string {
   const time = (t: Timed): string => `${t.seconds.toFixed(2).padStart(7)} ${t.error.toFixed(5)}`;
@@ -256,7 +278,7 @@ function line(row: Row, isFirst: boolean): string {
     ` ${time(row.sparsegpt)} `,
     ` ${time(row.sparsegptRefit)} `,
     ` ${time(row.adam)} `,
-    ` ${row.adamOverExact.toFixed(0)}`,
+    ` ${row.adamOverExact.toFixed(0)} (${row.adamOverExactProcessor.toFixed(0)})`,
   ];
   return (isFirst ? `${HEADER}\n` : '') + cells.join('|');
 }
@@ -264,16 +286,22 @@ function line(row: Row, isFirst: boolean): string {
 function report(results: readonly Row[], engine: string): void {
   const sum = (of: (row: Row) => number): number => results.reduce((total, row) => total + of(row), 0);
   const mean = (of: (row: Row) => number): number => sum(of) / results.length;
+  const totals = (of: (row: Row) => Timed) => ({
+    seconds: sum((row) => of(row).seconds),
+    processorSeconds: sum((row) => of(row).processorSeconds),
+    meanError: mean((row) => of(row).error),
+  });
   const total = {
     layers: results.length,
-    exact: { seconds: sum((r) => r.exact.seconds), meanError: mean((r) => r.exact.error) },
-    cg: { seconds: sum((r) => r.cg.seconds), meanError: mean((r) => r.cg.error) },
-    sparsegpt: { seconds: sum((r) => r.sparsegpt.seconds), meanError: mean((r) => r.sparsegpt.error) },
-    sparsegptRefit: { seconds: sum((r) => r.sparsegptRefit.seconds), meanError: mean((r) => r.sparsegptRefit.error) },
-    adam: { seconds: sum((r) => r.adam.seconds), meanError: mean((r) => r.adam.error) },
+    exact: totals((r) => r.exact),
+    cg: totals((r) => r.cg),
+    sparsegpt: totals((r) => r.sparsegpt),
+    sparsegptRefit: totals((r) => r.sparsegptRefit),
+    adam: totals((r) => r.adam),
     maskOnlyMeanError: mean((r) => r.maskOnly),
     absorbedMeanError: mean((r) => r.absorbed),
     adamOverExactSeconds: sum((r) => r.adam.seconds) / sum((r) => r.exact.seconds),
+    adamOverExactProcessorSeconds: sum((r) => r.adam.processorSeconds) / sum((r) => r.exact.processorSeconds),
     adamOverExactError: sum((r) => r.adam.error) / sum((r) => r.exact.error),
   };
   console.log(JSON.stringify(total, null, 2));

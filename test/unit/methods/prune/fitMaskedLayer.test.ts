@@ -187,7 +187,7 @@ describe('fitMaskedLayer', () => {
           fit: [momentsOf(Float64Array.from(order.flatMap((j) => [...x.subarray(32 * j, 32 * j + 32)])), 8)],
           heldOut: undefined,
         },
-        options: { method: 'sparsegpt', pattern, damping: 0, fitBias: false },
+        options: { method: 'sparsegpt', refit: false, pattern, damping: 0, fitBias: false },
       });
       assert.equal(absolute(result, result.errors.fitted).toFixed(9), '0.173831621');
     });
@@ -289,6 +289,21 @@ describe('fitMaskedLayer', () => {
       });
     });
   }
+
+  it('solves for the weights that the sweep keeps, unless told not to', () => {
+    const made = randomLayer({ ...LAYER, count: 400 }, { method: 'sparsegpt' });
+    const fit = (refit: boolean): FittedLayer =>
+      fitMaskedLayer({ ...made.input, mask: undefined, options: { ...made.input.options, refit } });
+    const swept = fit(false);
+    const solved = fit(true);
+    assert.deepEqual(solved.mask, swept.mask);
+    assert.equal(swept.solver, 'sweep');
+    assert.equal(solved.solver, 'exact');
+    assert.ok(solved.errors.fitted!.fit < swept.errors.fitted!.fit);
+    assert.ok(swept.weight.every((w, i) => swept.mask[i] === 1 || Object.is(w, 0)));
+    const counts = magnitudeMask(swept.weight, LAYER.rows, LAYER.columns, LAYER.kernelSize, LAYER.keep, LAYER.group);
+    assert.deepEqual(counts, swept.mask);
+  });
 
   it('makes up for a compressed prefix even without a mask', () => {
     const made = randomLayer({ ...LAYER, sequential: true, count: 400 }, { method: 'adaprune', damping: 1e-9 });
