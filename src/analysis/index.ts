@@ -32,6 +32,7 @@ export {
   readWeight,
   rowGroupOf,
   weightAsMatrix,
+  weightToMatrix,
   type MatrixLayout,
   type WeightMatrix,
 } from './weightMatrix';

@@ -111,7 +111,12 @@ export function readWeight(layer: Layer): Float32Array {
 export function weightAsMatrix(layer: Layer): WeightMatrix {
   const layout = matrixLayout(layer);
   const values = readWeight(layer);
-  return { ...layout, data: layout.swapped ? swapMiddle(values, layout, false) : values };
+  return { ...layout, data: weightToMatrix(layout, values) };
+}
+
+/** From the order of `layer.weight.shape` to matrix order; the given array itself when nothing moves. */
+export function weightToMatrix(layout: MatrixLayout, values: Float32Array): Float32Array {
+  return layout.swapped ? swapMiddle(values, layout, false) : values;
 }
 
 /** Back from matrix order to the order of `layer.weight.shape`; the given array itself when nothing moves. */

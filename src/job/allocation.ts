@@ -6,7 +6,7 @@ import { bopsUnknown, budgetUnreachable, noBudget } from './errors';
 import type { AllocatedLayer, AllocateResult, CandidateMeasurement, LossUnit } from './jobTypes';
 import { FLOAT_BITS, edgeLayers, layerWidths } from './layerWidths';
 import type { LayerWidths, WidthPin } from './layerWidths';
-import type { Recipe, RecipeBudget } from './recipe/recipe';
+import type { Recipe, RecipeBudget, SparsityChoice } from './recipe/recipe';
 
 /** What a budget is a fraction of. */
 export interface AllocationTotals {
@@ -32,6 +32,8 @@ export interface AllocationModelInput {
   /** MACs per sample of each layer, by name. */
   readonly macs: ReadonlyMap<string, number | undefined>;
   readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
+  /** Patterns of layers that are sparse already, for those that stay float. */
+  readonly patterns?: ReadonlyMap<string, SparsityChoice>;
   readonly lossUnit: LossUnit;
   readonly pins?: readonly WidthPin[];
 }
@@ -45,17 +47,21 @@ export function buildAllocationModel(input: AllocationModelInput): AllocationMod
   const units = buildUnits({
     layers: layers.map((layer): AllocationLayer => {
       const width = widths.get(layer.name)!;
+      const measured = input.candidates.get(layer.name) ?? [];
+      // A float layer that was measured has patterns to choose from.
+      const excluded = width.excluded && !measured.some(({ weightBits }) => weightBits === FLOAT_BITS);
       return {
         name: layer.name,
         parameters: layer.parameters,
         macs: macs.get(layer.name) ?? 0,
         tie: layer.tie,
-        candidates: width.excluded ? [] : (input.candidates.get(layer.name) ?? []),
+        candidates: excluded ? [] : measured,
+        pattern: input.patterns?.get(layer.name),
         pinnedWeight: width.excluded ? undefined : width.pinnedWeight,
         pinnedActivation: width.pinnedActivation,
         allowedWeights: width.allowedWeights,
         allowedActivations: width.allowedActivations,
-        excluded: width.excluded,
+        excluded,
       };
     }),
     pairing: recipe.quantization.pairing,

@@ -1,6 +1,7 @@
 import { layerMacs, measureWeight, sampleShapes } from '../analysis';
 import type { Layer, RunnerValue, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
+import type { LayerMoments } from '../methods';
 import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
@@ -8,25 +9,40 @@ import { openDataset } from './data/openDataset';
 import { noCalibration, noLabels, noLayers } from './errors';
 import type { AnalyzeResult, CandidateMeasurement, LayerMeasurement, MetricValue } from './jobTypes';
 import { FLOAT_BITS, edgeLayers, layerWidths } from './layerWidths';
+import type { LayerWidths } from './layerWidths';
 import { evaluateMetric } from './metric';
 import { NetworkLoss } from './networkLoss';
 import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
 import { measureRanges } from './ranges';
 import type { InputRange } from './ranges';
-import type { Recipe } from './recipe/recipe';
+import type { Recipe, SparsityChoice } from './recipe/recipe';
 import { scanSensitivity } from './sensitivity';
-import type { SensitivityTarget } from './sensitivity';
+import type { SensitivityTarget, WidthPair } from './sensitivity';
 import type { StageTracker } from './stageTracker';
-import { WeightScales } from './weightScales';
+import { LayerCandidates } from './layerCandidates';
+import { forEachLayerMoments } from './layerMoments';
+import { layerPatterns, patternKey } from './sparsity/layerPatterns';
+import type { LayerPatterns } from './sparsity/layerPatterns';
+import { pruneInParallel, pruneNetwork } from './sparsity/prune';
+import type { PrunedLayers } from './sparsity/prunedLayers';
+import type { PrunedWeight } from './sparsity/prunedWeight';
 
 /** All measurements of a job, and what they were made with. */
 export interface Analysis {
+  /** The job with pruned weights, where every layer has one pattern; the dense one where the allocation chooses. */
+  readonly job: PreparedJob;
   readonly result: AnalyzeResult;
   readonly calibration: Dataset;
   readonly evaluation: Dataset | undefined;
   readonly ranges: ReadonlyMap<string, InputRange>;
-  readonly weights: WeightScales;
+  readonly layerCandidates: LayerCandidates;
+  /** Patterns each layer may get. */
+  readonly patterns: ReadonlyMap<string, LayerPatterns>;
+  /** Weights of the layers that were pruned before anything was measured. */
+  readonly pruned: ReadonlyMap<string, PrunedWeight>;
+  /** All layers under all their patterns, where the allocation chooses. */
+  readonly tried: PrunedLayers | undefined;
   readonly candidates: ReadonlyMap<string, readonly CandidateMeasurement[]>;
   readonly loss: NetworkLoss;
 }
@@ -97,37 +113,52 @@ function lossFor(job: PreparedJob): NetworkLoss {
 }
 
 /** Measures baseline, ranges and sensitivities, taking from the cache what is there. */
-export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<Analysis> {
-  const { recipe, layers } = job;
+export async function analyze(prepared: PreparedJob, tracker: StageTracker): Promise<Analysis> {
+  const { recipe } = prepared;
   const { signal } = tracker;
-  if (!layers.some((layer) => layer.quantizeWeights.possible)) {
-    throw noLayers(recipe.modelPath, layers.map(describeRefusal));
+  const edges = edgeLayers(prepared.layers);
+  const patterns = patternsOf(prepared, edges);
+  const isSparse = [...patterns.values()].some((layer) => layer.patterns.some((pattern) => pattern !== undefined));
+  if (!isSparse && !prepared.layers.some((layer) => layer.quantizeWeights.possible)) {
+    throw noLayers(recipe.modelPath, prepared.layers.map(describeRefusal));
   }
-  const { calibration, evaluation, loss } = await openData(job, signal);
-  const baseline = await measureBaseline(job, evaluation, tracker);
-
-  const edges = edgeLayers(layers);
+  const { calibration, evaluation, loss } = await openData(prepared, signal);
+  const baseline = await measureBaseline(prepared, evaluation, tracker);
+  const { job, tried, pruned } = await pruneStage(prepared, calibration, patterns, tracker);
+  const { layers } = job;
   const wanted = layers
-    .map((layer) => ({ layer, widths: layerWidths(recipe, layer, edges) }))
-    .filter(({ widths }) => !widths.excluded);
-  const scope = { ...measurementScope(job), data: calibration.hash };
+    .map((layer) => ({
+      layer,
+      widths: layerWidths(recipe, layer, edges),
+      patterns: patterns.get(layer.name)!.patterns,
+    }))
+    .filter(({ widths, patterns }) => !widths.excluded || patterns.length > 1);
+  const scope = { ...measurementScope(job), data: calibration.hash, pruned: prunedKey(prepared, pruned) };
   let ranges: ReadonlyMap<string, InputRange> = new Map();
-  const weights = new WeightScales(
-    recipe.quantization.weights,
-    job.cache,
+  const layerCandidates = new LayerCandidates({
+    weights: recipe.quantization.weights,
+    optimizer: recipe.quantization.optimizer,
+    cache: job.cache,
     scope,
-    (layer) => ranges.get(layer.name)?.gram,
-  );
+    gramOf: (layer) => ranges.get(layer.name)?.gram,
+    prunedOf: (layer, pattern) => tried?.get(layer.name, pattern),
+    maskOf: (layer) => pruned.get(layer.name)?.mask,
+  });
+  const targets = wanted.map(({ layer, widths, patterns: choices }) => ({
+    layer,
+    pairs: pairsFor(recipe, widths, choices, pruned.get(layer.name)?.pattern),
+  }));
   ranges = await tracker.stage('ranges', wanted.length, (steps) =>
     measureRanges({
       model: job.model,
       shapes: job.shapes,
-      wanted: wanted.map(({ layer, widths }) => ({
+      wanted: wanted.map(({ layer, widths }, index) => ({
         layer,
         bits: widths.activationBits,
         gram:
           recipe.quantization.weights.range === 'output-mse' &&
-          widths.weightBits.some((bits) => !weights.has(layer, bits)),
+          !layerCandidates.optimizes &&
+          targets[index]!.pairs.some((pair) => !layerCandidates.has(layer, pair.weightBits, triedPattern(pair, tried))),
       })),
       dataset: calibration,
       samples: calibration.samples,
@@ -139,32 +170,34 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
       signal,
     }),
   );
-  const targets = wanted.map(({ layer, widths }): SensitivityTarget => {
-    const range = ranges.get(layer.name);
-    return {
-      layer,
-      pairs: pairsFor(recipe, widths.weightBits, widths.activationBits),
-      grids: range?.grids ?? new Map(),
-    };
-  });
+  if (layerCandidates.optimizes) {
+    await optimizeStage(job, targets, layerCandidates, calibration, tried, tracker);
+  } else {
+    tracker.skip('optimize', 'weights are rounded to nearest');
+  }
   const { activations, sensitivity } = recipe.quantization;
   const scan = await tracker.stage('sensitivity', 0, (steps) =>
     scanSensitivity({
       model: job.model,
       shapes: job.shapes,
-      targets,
+      targets: targets.map((target): SensitivityTarget => ({
+        ...target,
+        grids: ranges.get(target.layer.name)?.grids ?? new Map(),
+      })),
       dataset: calibration,
       samples: sensitivity.samples,
       loss,
-      weights,
+      candidateOf: (layer, pair) =>
+        layerCandidates.parametersOf(layer, { ...pair, pattern: triedPattern(pair, tried) }),
       memoryLimit: sensitivity.memoryLimit,
       factory: job.factory,
       cache: job.cache,
       cacheScope: {
         ...scope,
-        weights: weightSettings(recipe),
+        weights: candidateSettings(recipe),
         inputs: { ...activations, bits: undefined },
         measure: loss.measure,
+        sparsity: recipe.sparsity,
       },
       steps,
       signal,
@@ -173,14 +206,9 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
   const shapes = await countingShapes(job, calibration);
   const measured: LayerMeasurement[] = [];
   for (const target of targets) {
+    const { name } = target.layer;
     measured.push(
-      measurementOf(
-        shapes,
-        weights,
-        target,
-        ranges.get(target.layer.name),
-        scan.candidates.get(target.layer.name) ?? [],
-      ),
+      measurementOf(shapes, layerCandidates, target, ranges.get(name), scan.candidates.get(name) ?? [], tried),
     );
     throwIfCancelled(signal);
   }
@@ -210,7 +238,146 @@ export async function analyze(job: PreparedJob, tracker: StageTracker): Promise<
     seconds: tracker.elapsedSeconds,
     resumedSteps: tracker.resumedSteps,
   };
-  return { result, calibration, evaluation, ranges, weights, candidates: scan.candidates, loss };
+  return {
+    job,
+    result,
+    calibration,
+    evaluation,
+    ranges,
+    layerCandidates,
+    patterns,
+    pruned,
+    tried,
+    candidates: scan.candidates,
+    loss,
+  };
+}
+
+/** What each layer may become; zeros are counted only where "auto" asks for them. */
+function patternsOf(job: PreparedJob, edges: ReadonlySet<string>): Map<string, LayerPatterns> {
+  return new Map(
+    job.layers.map((layer) => [layer.name, layerPatterns(job.recipe, layer, edges, () => measureWeight(layer).zeros)]),
+  );
+}
+
+/**
+ * Makes layers sparse before anything is measured: where each has one pattern, for good; where the allocation chooses, every
+ * layer under every pattern, to be measured side by side.
+ */
+async function pruneStage(
+  job: PreparedJob,
+  calibration: Dataset,
+  patterns: ReadonlyMap<string, LayerPatterns>,
+  tracker: StageTracker,
+): Promise<{
+  readonly job: PreparedJob;
+  readonly tried: PrunedLayers | undefined;
+  readonly pruned: ReadonlyMap<string, PrunedWeight>;
+}> {
+  const wishes = [...patterns].map(([name, { patterns: choices }]) => [name, choices] as const);
+  const sparse = wishes.filter(([, choices]) => choices.some((pattern) => pattern !== undefined));
+  if (sparse.length === 0) {
+    tracker.skip('prune', 'the recipe asks for no sparsity');
+    return { job, tried: undefined, pruned: new Map() };
+  }
+  return await tracker.stage('prune', sparse.length, async (steps) => {
+    const options = {
+      job,
+      dataset: calibration,
+      steps,
+      signal: tracker.signal,
+      log: (line: string) => tracker.log(line),
+    };
+    if (sparse.every(([, choices]) => choices.length === 1)) {
+      const network = await pruneNetwork(options, new Map(sparse.map(([name, [pattern]]) => [name, pattern!])));
+      return { ...network, tried: undefined };
+    }
+    const byName = new Map(job.layers.map((layer) => [layer.name, layer]));
+    const tried = await pruneInParallel(
+      options,
+      sparse.map(([name, choices]) => ({
+        layer: byName.get(name)!,
+        patterns: choices.filter((pattern) => pattern !== undefined),
+      })),
+    );
+    return { job, tried, pruned: new Map() };
+  });
+}
+
+/** What pruned weights follow from: measurements of the network behind them depend on it. */
+function prunedKey(job: PreparedJob, pruned: ReadonlyMap<string, PrunedWeight>): unknown {
+  return pruned.size === 0
+    ? null
+    : { sparsity: job.recipe.sparsity, layers: [...pruned].map(([name, { pattern }]) => [name, patternKey(pattern)]) };
+}
+
+/** A pattern that still has to be made, as opposed to one the model has already. */
+function triedPattern(pair: WidthPair, tried: PrunedLayers | undefined): SparsityChoice | undefined {
+  return tried === undefined ? undefined : pair.pattern;
+}
+
+/** Finds the codes of every layer at every width and pattern, on the inputs of the float network. */
+async function optimizeStage(
+  job: PreparedJob,
+  targets: readonly { readonly layer: Layer; readonly pairs: readonly WidthPair[] }[],
+  candidates: LayerCandidates,
+  calibration: Dataset,
+  tried: PrunedLayers | undefined,
+  tracker: StageTracker,
+): Promise<void> {
+  const wishesOf = (pairs: readonly WidthPair[]): { bits: number; pattern: SparsityChoice | undefined }[] => {
+    const wishes = new Map<string, { bits: number; pattern: SparsityChoice | undefined }>();
+    for (const pair of pairs) {
+      const pattern = triedPattern(pair, tried);
+      if (pair.weightBits < FLOAT_BITS) {
+        wishes.set(`${pair.weightBits} ${patternKey(pattern)}`, { bits: pair.weightBits, pattern });
+      }
+    }
+    return [...wishes.values()];
+  };
+  const all = targets.map(({ layer, pairs }) => ({ layer, wishes: wishesOf(pairs) }));
+  await tracker.stage(
+    'optimize',
+    all.reduce((sum, { wishes }) => sum + wishes.length, 0),
+    async (steps) => {
+      const open = new Map<string, { readonly layer: Layer; readonly wishes: ReturnType<typeof wishesOf> }>();
+      for (const { layer, wishes } of all) {
+        const missing = wishes.filter(({ bits, pattern }) => !candidates.has(layer, bits, pattern));
+        if (wishes.length > missing.length) {
+          steps.resume(layer.shortName, wishes.length - missing.length);
+        }
+        if (missing.length > 0) {
+          open.set(layer.name, { layer, wishes: missing });
+        }
+      }
+      const optimize = (layer: Layer, moments: LayerMoments | undefined): void => {
+        for (const { bits, pattern } of open.get(layer.name)?.wishes ?? []) {
+          candidates.optimize(layer, bits, pattern, moments);
+          steps.advance(layer.shortName);
+          throwIfCancelled(tracker.signal);
+        }
+        open.delete(layer.name);
+      };
+      if (open.size > 0) {
+        await forEachLayerMoments(
+          {
+            model: job.model,
+            shapes: job.shapes,
+            layers: [...open.values()].map(({ layer }) => layer),
+            dataset: calibration,
+            samples: calibration.samples,
+            memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+            factory: job.factory,
+            signal: tracker.signal,
+          },
+          ({ layer, moments }) => optimize(layer, moments),
+        );
+      }
+      for (const { layer } of [...open.values()]) {
+        optimize(layer, undefined);
+      }
+    },
+  );
 }
 
 /** Sizes to count MACs on: the model's own, or those of the first calibration sample where the model leaves them open. */
@@ -220,17 +387,30 @@ async function countingShapes(job: PreparedJob, calibration: Dataset): Promise<S
     : await sampleShapes(job.model, job.factory, calibration.batch(0, calibration.fixedBatch ?? 1));
 }
 
-/** With `tied`, only equal widths are tried, except where one side stays float. */
+/**
+ * What is tried on a layer: every pair of widths, under every pattern. With `tied`, only equal widths, except where one side
+ * stays float. A layer that stays float is tried under its patterns alone.
+ */
 function pairsFor(
   recipe: Recipe,
-  weightBits: readonly number[],
-  activationBits: readonly number[],
-): SensitivityTarget['pairs'] {
+  widths: LayerWidths,
+  patterns: readonly (SparsityChoice | undefined)[],
+  fixed: SparsityChoice | undefined,
+): WidthPair[] {
+  const weightBits = widths.excluded ? [FLOAT_BITS] : widths.weightBits;
+  const { activationBits } = widths;
   const oneSided = activationBits.every((bits) => bits === FLOAT_BITS);
-  return weightBits.flatMap((weight) =>
-    activationBits
-      .filter((activation) => recipe.quantization.pairing === 'free' || oneSided || weight === activation)
-      .map((activation) => ({ weightBits: weight, activationBits: activation })),
+  const choices = patterns.length > 1 ? patterns : [fixed];
+  return choices.flatMap((pattern) =>
+    weightBits.flatMap((weight) =>
+      activationBits
+        .filter((activation) => recipe.quantization.pairing === 'free' || oneSided || weight === activation)
+        .map((activation) => ({
+          weightBits: weight,
+          activationBits: activation,
+          ...(pattern === undefined ? {} : { pattern }),
+        })),
+    ),
   );
 }
 
@@ -276,27 +456,31 @@ async function measureBaseline(
 
 function measurementOf(
   shapes: ShapeTable,
-  weights: WeightScales,
-  target: SensitivityTarget,
+  weights: LayerCandidates,
+  target: { readonly layer: Layer; readonly pairs: readonly WidthPair[] },
   range: InputRange | undefined,
   candidates: readonly CandidateMeasurement[],
+  tried: PrunedLayers | undefined,
 ): LayerMeasurement {
   const { layer } = target;
-  const widths = [...new Set(target.pairs.map((pair) => pair.weightBits))];
+  // The figure of the first pattern tried, dense where that is among them.
+  const pattern = triedPattern(target.pairs[0]!, tried);
+  const widths = [...new Set(target.pairs.map((pair) => pair.weightBits))].filter((bits) => bits < FLOAT_BITS);
   return {
     name: layer.name,
     shortName: layer.shortName,
     parameters: layer.parameters,
     macs: layerMacs(layer, shapes),
     candidates,
-    weightSqnr: widths.map((bits) => ({ bits, decibel: weights.sqnr(layer, bits) })),
+    weightSqnr: widths.map((bits) => ({ bits, decibel: weights.sqnr(layer, bits, pattern) })),
     activation: range === undefined ? undefined : { min: range.min, max: range.max, zeros: range.zeros },
   };
 }
 
-function weightSettings(recipe: Recipe): Readonly<Record<string, unknown>> {
+function candidateSettings(recipe: Recipe): Readonly<Record<string, unknown>> {
   const { granularity, symmetric, range } = recipe.quantization.weights;
-  return { granularity, symmetric, range };
+  const { method, iterations } = recipe.quantization.optimizer;
+  return { granularity, symmetric, range, method, iterations: method === 'adaquant' ? iterations : null };
 }
 
 function describeRefusal(layer: Layer): string {

@@ -140,6 +140,16 @@ export interface LayerRun extends AllocatedLayer {
   readonly container: string;
   /** Output signal-to-noise ratio against the float network, dB; errors of earlier layers included. */
   readonly outputSqnr: number | undefined;
+  /** Undefined: dense. Zeros as exported, errors of the layer's output relative to it, on held-out samples. */
+  readonly sparsity:
+    | {
+        readonly pattern: SparsityChoice;
+        readonly zeros: number;
+        readonly retained: number;
+        readonly maskError: number | undefined;
+        readonly error: number | undefined;
+      }
+    | undefined;
   readonly notes: readonly string[];
 }
 
@@ -167,6 +177,12 @@ export interface RunResult {
     | undefined;
   /** Loss of the exported network against the float one on the calibration samples, same unit as the prediction. */
   readonly measuredLoss: number;
+  /** The network after each step of compression, simulated, in order. */
+  readonly steps: readonly {
+    readonly name: string;
+    readonly loss: number;
+    readonly accuracy: number | undefined;
+  }[];
   readonly layers: readonly LayerRun[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];
   readonly latency: Latency | undefined;

@@ -34,11 +34,12 @@ import { loadRecipe } from './recipe/loadRecipe';
 import type { Recipe, RecipeBudget } from './recipe/recipe';
 import { createReport } from './report/createReport';
 import { readReport, reportPathsOf, writeReport } from './report/reportFile';
-import { compressedPath, exportQuantized, layerRuns, quantizeModel, sizeFigures, verifyExport } from './run';
+import { compress } from './compress';
+import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
 import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
 
-const MEASURING: readonly StageName[] = ['open', 'fold', 'baseline', 'ranges', 'sensitivity'];
+const MEASURING: readonly StageName[] = ['open', 'fold', 'baseline', 'prune', 'ranges', 'optimize', 'sensitivity'];
 
 /** A budget from the command line or a slider in place of the recipe's. */
 export type BudgetOverride = Partial<RecipeBudget>;
@@ -78,7 +79,7 @@ export async function runJob(
   hooks: JobHooks = {},
   budget: BudgetOverride = {},
 ): Promise<RunResult> {
-  const tracker = new StageTracker([...MEASURING, 'allocate', 'quantize', 'export', 'verify', 'report'], hooks);
+  const tracker = new StageTracker([...MEASURING, 'allocate', 'quantize', 'tune', 'export', 'verify', 'report'], hooks);
   return await exclusively(recipePath, async () => {
     const job = withBudget(await prepareJob(resolve(recipePath), tracker), budget);
     const analysis = await analyzeAndStore(job, tracker);
@@ -92,11 +93,11 @@ export async function runJob(
 
 async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTracker): Promise<RunResult> {
   const { result: allocation, lockPath } = await allocate(job, analysis, tracker);
-  const quantized = await tracker.stage('quantize', allocation.layers.length, (steps) =>
-    quantizeModel(job, analysis, allocation, steps),
-  );
+  const compression = await compress(job, analysis, allocation, tracker);
+  const quantized = compression[compression.length - 1]!.network;
   const written = await tracker.stage('export', 1, () => exportQuantized(job, quantized, allocation));
   const verification = await verifyExport(job, analysis, written.model, tracker);
+  const steps = await measureSteps(job, analysis, compression.slice(0, -1), tracker);
   const { accuracyDrop } = job.recipe.limits;
   const messages =
     accuracyDrop === undefined || verification.accuracy === undefined
@@ -106,9 +107,17 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
   const result: RunResult = {
     analyze: analysis.result,
     allocate: allocation,
-    size: sizeFigures(job, quantized, written),
+    size: sizeFigures(job, quantized, allocation, written),
     accuracy: verification.accuracy,
     measuredLoss: verification.measuredLoss,
+    steps: [
+      ...steps,
+      {
+        name: compression[compression.length - 1]!.name,
+        loss: verification.measuredLoss,
+        accuracy: verification.accuracy?.simulated,
+      },
+    ],
     layers: layerRuns(allocation, quantized, verification),
     refused: [
       ...analysis.result.refused,
@@ -308,6 +317,7 @@ async function allocate(
     const model = buildAllocationModel({
       recipe: job.recipe,
       layers: job.layers,
+      patterns: new Map([...analysis.pruned].map(([name, { pattern }]) => [name, pattern])),
       macs: new Map(analysis.result.layers.map((layer) => [layer.name, layer.macs])),
       candidates: analysis.candidates,
       lossUnit: analysis.loss.unit,

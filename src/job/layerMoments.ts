@@ -1,7 +1,7 @@
 import type { Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import type { QuantGrid } from '../kernels';
-import type { LayerMoments } from '../methods';
+import type { LayerMoments, MatrixProducts } from '../methods';
 import { extractModel } from '../onnx';
 import type { Model } from '../onnx';
 import { createRunner } from '../runtime/createRunner';
@@ -15,6 +15,7 @@ import {
   type MomentsSource,
   type SampledInput,
 } from './layerMomentsSource';
+import { RuntimeProducts } from './layerMomentsProducts';
 import { sampleBatches } from './sampleBatches';
 
 /** The same network with some layers changed: where X̂ comes from. */
@@ -84,19 +85,23 @@ export async function forEachLayerMoments(
   const found = momentsSources(layers, model.graph, shapes, gridOf, compressedNames(options));
   const refused = new Map(found.refused);
   const bytes = await bytesPerSample(options, found.sources);
-  for (const group of packSources(options, found.sources, refused)) {
-    const readers = await readGroup(options, group, bytes);
-    for (const reader of readers) {
-      const result = reader.finish();
-      for (const layer of reader.source.layers) {
-        if (result === undefined) {
-          refused.set(layer.name, 'its input has a shape that does not fit its weight');
-        } else {
-          await visit({ layer, ...result });
+  const products = await RuntimeProducts.open(options.factory);
+  try {
+    for (const group of packSources(options, found.sources, refused)) {
+      for (const reader of await readGroup(options, group, bytes, products)) {
+        const result = await reader.finish();
+        for (const layer of reader.source.layers) {
+          if (result === undefined) {
+            refused.set(layer.name, 'its input has a shape that does not fit its weight');
+          } else {
+            await visit({ layer, ...result });
+          }
         }
+        throwIfCancelled(signal);
       }
-      throwIfCancelled(signal);
     }
+  } finally {
+    await products.close();
   }
   return { refused };
 }
@@ -156,10 +161,11 @@ async function readGroup(
   options: LayerMomentsOptions,
   group: readonly PlannedSource[],
   bytes: ReadonlyMap<string, number>,
+  products: MatrixProducts,
 ): Promise<SourceReader[]> {
   const { dataset, samples, compressed, sampledColumns = 0, signal } = options;
   const readers = group.map(
-    ({ source, heldOutEvery }) => new SourceReader(source, { samples, heldOutEvery, sampledColumns }),
+    ({ source, heldOutEvery }) => new SourceReader(source, { samples, heldOutEvery, sampledColumns, products }),
   );
   const values = [...new Set(group.map(({ source }) => source.value))];
   const networks = compressed === undefined ? 1 : 2;
@@ -177,7 +183,7 @@ async function readGroup(
         const changed = await other?.run(inputs);
         for (const reader of readers) {
           const { value, compressedValue } = reader.source;
-          reader.add(seen.get(value)!, changed?.get(compressedValue), range.count);
+          await reader.add(seen.get(value)!, changed?.get(compressedValue), range.count);
         }
         throwIfCancelled(signal);
       }

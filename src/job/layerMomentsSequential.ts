@@ -2,7 +2,7 @@ import { cutBefore } from '../analysis';
 import type { Cut, Layer, RunnerFactory, ShapeTable } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import type { QuantGrid } from '../kernels';
-import type { LayerMoments } from '../methods';
+import type { LayerMoments, MatrixProducts } from '../methods';
 import { CutWalker, heldBytes, probeBytes, type Batch } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { ChangedNetwork, type LayerChange } from './layerMomentsChanges';
@@ -14,6 +14,7 @@ import {
   type MomentsSource,
   type SampledInput,
 } from './layerMomentsSource';
+import { RuntimeProducts } from './layerMomentsProducts';
 import { sampleBatches, type SampleRange } from './sampleBatches';
 import type { Model } from '../onnx';
 
@@ -47,7 +48,7 @@ export interface SequentialLayer {
   /** Where `sampledColumns` asks for them; X̂ before the layer's own quantiser. */
   readonly sampled: SampledInput | undefined;
   /** The moments with another quantiser (or none) in front of the layer. Only while the visit lasts. */
-  momentsWith(grid: QuantGrid | undefined): LayerMoments | undefined;
+  momentsWith(grid: QuantGrid | undefined): Promise<LayerMoments | undefined>;
 }
 
 export interface SequentialResult {
@@ -96,18 +97,23 @@ export async function walkSequential(
   }
   const changed = new ChangedNetwork(model, options.shapes, options.factory);
   const ranges = await rangesThatFit(options, levels, changed);
-  const walk = new Walk(options, changed, ranges);
-  for (const level of levels) {
-    await walk.advance(level.cut);
-    const parts = walk.parts(level.layers);
-    const changes = new Map<string, LayerChange>();
-    for (const part of parts) {
-      for (const [name, change] of await visit(walk.measure(part))) {
-        changes.set(name, change);
+  const products = await RuntimeProducts.open(options.factory);
+  const walk = new Walk(options, changed, ranges, products);
+  try {
+    for (const level of levels) {
+      await walk.advance(level.cut);
+      const parts = walk.parts(level.layers);
+      const changes = new Map<string, LayerChange>();
+      for (const part of parts) {
+        for (const [name, change] of await visit(await walk.measure(part))) {
+          changes.set(name, change);
+        }
+        throwIfCancelled(options.signal);
       }
-      throwIfCancelled(options.signal);
+      walk.change(level.layers, changes);
     }
-    walk.change(level.layers, changes);
+  } finally {
+    await products.close();
   }
   return { samples: walk.samples, peakBytes: walk.peakBytes, refused };
 }
@@ -181,6 +187,7 @@ class Walk {
     private readonly options: SequentialOptions,
     private readonly network: ChangedNetwork,
     private readonly ranges: readonly SampleRange[],
+    private readonly products: MatrixProducts,
   ) {
     const batches = ranges.map((range): Batch => new Map(options.dataset.batch(range.start, range.count)));
     this.float = new CutWalker(network.loadFloat, batches, options.signal);
@@ -240,12 +247,12 @@ class Walk {
     return parts;
   }
 
-  measure(part: LevelPart): SequentialLayer[] {
+  async measure(part: LevelPart): Promise<SequentialLayer[]> {
     const measured: SequentialLayer[] = [];
     for (const { source, heldOutEvery } of part.sources) {
-      const result = this.read(source, heldOutEvery, this.options.sampledColumns ?? 0);
-      const momentsWith = (grid: QuantGrid | undefined): LayerMoments | undefined =>
-        this.read({ ...source, grid }, heldOutEvery, 0)?.moments;
+      const result = await this.read(source, heldOutEvery, this.options.sampledColumns ?? 0);
+      const momentsWith = async (grid: QuantGrid | undefined): Promise<LayerMoments | undefined> =>
+        (await this.read({ ...source, grid }, heldOutEvery, 0))?.moments;
       for (const layer of source.layers) {
         measured.push({
           layer,
@@ -257,7 +264,13 @@ class Walk {
       }
     }
     for (const [layer, refusal] of part.without) {
-      measured.push({ layer, moments: undefined, refusal, sampled: undefined, momentsWith: () => undefined });
+      measured.push({
+        layer,
+        moments: undefined,
+        refusal,
+        sampled: undefined,
+        momentsWith: () => Promise.resolve(undefined),
+      });
     }
     return measured;
   }
@@ -286,18 +299,23 @@ class Walk {
     this.note();
   }
 
-  private read(
+  private async read(
     source: MomentsSource,
     heldOutEvery: number | undefined,
     sampledColumns: number,
   ): ReturnType<SourceReader['finish']> {
-    const reader = new SourceReader(source, { samples: this.samples, heldOutEvery, sampledColumns });
+    const reader = new SourceReader(source, {
+      samples: this.samples,
+      heldOutEvery,
+      sampledColumns,
+      products: this.products,
+    });
     const differs = this.network.differs(source.value);
     for (const [index, batch] of this.float.batches.entries()) {
       const target = batch.get(source.value);
       invariant(target !== undefined, `value ${source.value} is not at hand`);
       const compressed = differs ? this.compressed?.batches[index]!.get(source.value) : undefined;
-      reader.add(target, compressed, this.ranges[index]!.count);
+      await reader.add(target, compressed, this.ranges[index]!.count);
       throwIfCancelled(this.options.signal);
     }
     return reader.finish();

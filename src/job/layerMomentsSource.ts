@@ -8,6 +8,7 @@ import {
   type ColumnSampler,
   type InputLayout,
   type LayerMoments,
+  type MatrixProducts,
   type MomentsAccumulator,
   type SampledColumns,
 } from '../methods';
@@ -106,6 +107,7 @@ export interface SourceReaderOptions {
   readonly heldOutEvery: number | undefined;
   /** Raw columns to keep beside the moments; 0 keeps none. */
   readonly sampledColumns: number;
+  readonly products: MatrixProducts;
 }
 
 /** Reads one source batch by batch. */
@@ -120,9 +122,10 @@ export class SourceReader {
     private readonly options: SourceReaderOptions,
   ) {
     this.layer = source.layers[0]!;
-    const { samples, heldOutEvery, sampledColumns } = options;
+    const { samples, heldOutEvery, sampledColumns, products } = options;
     this.accumulator = momentsAccumulator(this.layer, {
       positionsPerSample: positionsPerSample(source.layout.size, samples),
+      products,
       ...(heldOutEvery === undefined ? {} : { heldOutEvery }),
     })!;
     this.target = sampledColumns > 0 ? this.sampler() : undefined;
@@ -132,7 +135,7 @@ export class SourceReader {
    * @param compressed the value in the compressed network; undefined (in every call) where nothing in front of the layer changed
    * @param samples samples in the batch
    */
-  add(target: TensorData, compressed: TensorData | undefined, samples: number): void {
+  async add(target: TensorData, compressed: TensorData | undefined, samples: number): Promise<void> {
     const { grid } = this.source;
     const float = floatValues(target);
     const other = compressed && floatValues(compressed);
@@ -143,10 +146,12 @@ export class SourceReader {
       this.compressed ??= this.sampler();
       this.compressed?.add(other, target.dims, samples);
     }
+    await this.accumulator.settle(false);
   }
 
   /** Undefined when no batch fitted the layer. Call once. */
-  finish(): { readonly moments: LayerMoments; readonly sampled: SampledInput | undefined } | undefined {
+  async finish(): Promise<{ readonly moments: LayerMoments; readonly sampled: SampledInput | undefined } | undefined> {
+    await this.accumulator.settle(true);
     const moments = this.accumulator.finish();
     const target = this.target?.finish();
     return moments && { moments, sampled: target && { target, compressed: this.compressed?.finish() ?? target } };

@@ -48,7 +48,7 @@ export function layerWidths(recipe: Recipe, layer: Layer, edges: ReadonlySet<str
   const activationBits = layer.quantizeActivations.possible
     ? ascending([...quantization.activations.bits, ...edgeBits, ...activations.named])
     : [FLOAT_BITS];
-  const excluded = !layer.quantizeWeights.possible || weights.float;
+  const excluded = !quantization.enabled || !layer.quantizeWeights.possible || weights.float;
   return {
     weightBits: excluded ? [] : weightBits.filter((bits) => bits < FLOAT_BITS),
     activationBits: excluded ? [FLOAT_BITS] : activationBits,

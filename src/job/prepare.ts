@@ -20,8 +20,10 @@ export interface PreparedJob {
   readonly recipe: Recipe;
   /** As it is on disk. */
   readonly original: Model;
-  /** A copy with constants and batch norms folded, topologically sorted. */
+  /** A copy with constants and batch norms folded, topologically sorted; with pruned weights once layers are sparse. */
   readonly model: Model;
+  /** The same copy before any weight was pruned: what layers are fitted to and compared with. */
+  readonly dense: Model;
   readonly layers: readonly Layer[];
   readonly shapes: ShapeTable;
   readonly folding: FoldBatchNormResult;
@@ -82,7 +84,7 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       shortName: shortNames.get(layer.name) ?? layer.shortName,
     }));
     steps.advance('shapes');
-    return { model, folding, shapes, layers };
+    return { model, dense: model, folding, shapes, layers };
   });
   const cache = new MeasurementCache(cacheDirectory(recipePath), { log: (line) => tracker.log(line) });
   return { ...opened, ...prepared, cache, factory };

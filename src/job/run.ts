@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findLayers } from '../analysis';
 import type { InferenceRunner } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
@@ -8,22 +7,22 @@ import { compareModels } from '../export/compareModels';
 import type { ModelComparison } from '../export/compareModels';
 import { exportModel } from '../export/exportModel';
 import type { ExportResult } from '../export/exportModel';
-import { insertQdq } from '../methods';
-import type { LayerPolicy, QdqResult, QuantizedWeight } from '../methods';
+import type { QuantizedWeight } from '../methods';
 import { dataTypeName } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
+import type { CompressionStep, QuantizedModel } from './compress';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { exportFolder } from './errors';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
-import { FLOAT_BITS } from './layerWidths';
 import { recipeStem } from './lock/lockFile';
 import { evaluateMetric } from './metric';
+import { patternKey } from './sparsity/layerPatterns';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
 import type { PreparedJob } from './prepare';
 import { sampleBatches } from './sampleBatches';
-import type { StageSteps, StageTracker } from './stageTracker';
+import type { StageTracker } from './stageTracker';
 
 /** Samples of the calibration set on which layers are compared one by one. */
 const COMPARED_SAMPLES = 64;
@@ -32,41 +31,6 @@ const LATENCY_RUNS = 30;
 /** Where a run writes its model. */
 export function compressedPath(job: PreparedJob): string {
   return join(job.recipe.export.absoluteDirectory, `${recipeStem(job.recipe.path)}.onnx`);
-}
-
-export interface QuantizedModel {
-  readonly model: Model;
-  readonly result: QdqResult;
-  readonly weights: ReadonlyMap<string, QuantizedWeight>;
-}
-
-/** Builds the quantised model from the folded one. Nothing is written. */
-export function quantizeModel(
-  job: PreparedJob,
-  analysis: Analysis,
-  allocate: AllocateResult,
-  steps: StageSteps,
-): QuantizedModel {
-  const weights = new Map<string, QuantizedWeight>();
-  const policy = new Map<string, LayerPolicy>();
-  const model = job.model.clone();
-  const copies = new Map(findLayers(model).map((layer) => [layer.name, layer]));
-  for (const decided of allocate.layers) {
-    const layer = copies.get(decided.name)!;
-    const range = analysis.ranges.get(decided.name);
-    const { weightBits, activationBits } = decided;
-    if (weightBits < FLOAT_BITS) {
-      weights.set(decided.name, analysis.weights.quantize(layer, weightBits));
-    }
-    const grid = activationBits < FLOAT_BITS ? range?.grids.get(activationBits) : undefined;
-    policy.set(decided.name, {
-      weight: weights.get(decided.name),
-      activation: grid === undefined ? undefined : { ...grid, bits: activationBits },
-    });
-    steps.advance(decided.shortName);
-  }
-  const layers = job.layers.map((layer) => copies.get(layer.name)!);
-  return { model, result: insertQdq(model, layers, { layers: policy }), weights };
 }
 
 /** Writes the model with its provenance and opens it again. Throws `job/export-folder`, `export/*`, `onnx/write`. */
@@ -90,8 +54,20 @@ export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, all
       bits: JSON.stringify(
         Object.fromEntries(allocate.layers.map((layer) => [layer.name, [layer.weightBits, layer.activationBits]])),
       ),
+      ...sparsityProvenance(quantized),
     },
   });
+}
+
+/** Patterns of the pruned layers, for readers of the file; nothing where there are none. */
+function sparsityProvenance({ pruned }: QuantizedModel): { readonly sparsity?: string } {
+  return pruned.size === 0
+    ? {}
+    : {
+        sparsity: JSON.stringify(
+          Object.fromEntries([...pruned].map(([name, { pattern }]) => [name, patternKey(pattern)])),
+        ),
+      };
 }
 
 /** One folder at a time: Node's own recursive way never ends below /proc. */
@@ -131,7 +107,7 @@ export async function verifyExport(
     };
     try {
       const comparison = await compareModels(
-        job.model,
+        job.dense,
         written,
         job.factory,
         () => batchesOf(analysis.calibration, COMPARED_SAMPLES),
@@ -190,6 +166,37 @@ async function lossBetween(
     throwIfCancelled(signal);
   }
   return meanLoss(total);
+}
+
+/** Loss and metric of a network as it was after each step, simulated: what every step bought. */
+export async function measureSteps(
+  job: PreparedJob,
+  analysis: Analysis,
+  steps: readonly CompressionStep[],
+  tracker: StageTracker,
+): Promise<RunResult['steps']> {
+  const metric = job.recipe.data.evaluation?.metric;
+  const { evaluation } = analysis;
+  const float = await createRunner(job.factory, job.original, { mode: 'simulate' });
+  try {
+    const measured: RunResult['steps'][number][] = [];
+    for (const { name, network } of steps) {
+      const runner = await createRunner(job.factory, network.model, { mode: 'simulate' });
+      try {
+        const loss = await lossBetween(job, analysis, float, runner, tracker.signal);
+        const value =
+          metric === undefined || evaluation === undefined
+            ? undefined
+            : (await evaluateMetric(runner, evaluation, metric, { signal: tracker.signal, reference: float })).value;
+        measured.push({ name, loss, accuracy: value });
+      } finally {
+        await runner.release();
+      }
+    }
+    return measured;
+  } finally {
+    await float.release();
+  }
 }
 
 async function accuracyOf(
@@ -258,17 +265,52 @@ export function layerRuns(allocate: AllocateResult, quantized: QuantizedModel, v
     return {
       ...layer,
       container: container === undefined ? 'float' : dataTypeName(container),
+      sparsity: sparsityOf(quantized, layer.name),
       outputSqnr: compared.get(layer.name),
       notes: result?.notes ?? [],
     };
   });
 }
 
-export function sizeFigures(job: PreparedJob, quantized: QuantizedModel, written: ExportResult): RunResult['size'] {
+function sparsityOf(quantized: QuantizedModel, name: string): LayerRun['sparsity'] {
+  const pruned = quantized.pruned.get(name);
+  if (pruned === undefined) {
+    return undefined;
+  }
+  const { pattern, retained, density, errors } = pruned;
+  const codes = quantized.weights.get(name);
+  return {
+    pattern,
+    retained,
+    zeros: codes === undefined ? 1 - density : zeroCodes(codes),
+    maskError: errors?.maskOnly,
+    error: errors?.chosen,
+  };
+}
+
+/** Share of codes that stand for 0: those the mask took, and those that rounding did. */
+function zeroCodes({ codes, zeroPoints, axis, shape }: QuantizedWeight): number {
+  const inner = axis === undefined ? codes.length : shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const channels = axis === undefined ? 1 : shape[axis]!;
+  let zeros = 0;
+  for (let at = 0; at < codes.length; at++) {
+    zeros += codes[at] === zeroPoints[Math.floor(at / inner) % channels] ? 1 : 0;
+  }
+  return codes.length === 0 ? 0 : zeros / codes.length;
+}
+
+/** Sizes before and after. With sparse layers the nominal size counts their kept weights and positions. */
+export function sizeFigures(
+  job: PreparedJob,
+  quantized: QuantizedModel,
+  allocate: AllocateResult,
+  written: ExportResult,
+): RunResult['size'] {
+  const isSparse = quantized.pruned.size > 0;
   const external = written.externalFiles.reduce((sum, path) => sum + statSync(path).size, 0);
   return {
-    nominal: quantized.result.nominalRatio,
-    nominalBits: quantized.result.storage.nominal,
+    nominal: isSparse ? allocate.size : quantized.result.nominalRatio,
+    nominalBits: isSparse ? allocate.solution.sizeBits : quantized.result.storage.nominal,
     packedBytes: Math.ceil(quantized.result.storage.packed / 8),
     fileBytes: written.bytes + external,
     floatFileBytes: job.original.fileBytes + job.original.externalFiles.reduce((sum, file) => sum + file.bytes, 0),

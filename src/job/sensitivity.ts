@@ -339,9 +339,7 @@ class Scan {
     const parameters: Batch = new Map([[suffix.weightName, floatTensorData(tensor.dataType, shape, candidate.weight)]]);
     if (suffix.biasName !== undefined) {
       const bias = layer.bias!.tensor;
-      // A Gemm multiplies its own bias by beta.
-      const beta = layer.bias!.node === layer.node && layer.kind === 'Gemm' ? layer.node.float('beta', 1) : 1;
-      const values = candidate.bias?.map((value) => value / beta) ?? bias.toFloat32();
+      const values = candidate.bias ?? bias.toFloat32();
       parameters.set(suffix.biasName, floatTensorData(bias.dataType, bias.dims, values));
     }
     return parameters;

@@ -23,6 +23,8 @@ export interface AllocationLayer {
   /** Layers with the same id share one stored weight. */
   readonly tie?: string | undefined;
   readonly candidates: readonly Candidate[];
+  /** Of an excluded layer whose weights are sparse already. */
+  readonly pattern?: ChoicePattern | undefined;
   /** A width the recipe fixes (32: stays float). */
   readonly pinnedWeight?: number | undefined;
   readonly pinnedActivation?: number | undefined;
@@ -114,7 +116,12 @@ function buildUnit(
   const raised = measured.raisedBy > 0 ? { raisedBy: measured.raisedBy } : {};
   const loosened = unpinned.length > 0 ? { unpinned } : {};
   if (excluded !== undefined) {
-    const float = choiceOf(group, { weightBits: FLOAT_BITS, activationBits: FLOAT_BITS, loss: 0 });
+    const float = choiceOf(group, {
+      weightBits: FLOAT_BITS,
+      activationBits: FLOAT_BITS,
+      pattern: excluded.pattern,
+      loss: 0,
+    });
     const pin = excluded === first ? 'excluded' : `excluded with "${excluded.name}", which shares its weight`;
     return { name: first.name, members, choices: [float], pin, ...loosened };
   }

@@ -1,1 +1,1 @@
-export { biasRefusal, setLayerBias, setLayerWeight } from './setLayerParameters';
+export { biasFactor, biasRefusal, setLayerBias, setLayerWeight } from './setLayerParameters';

@@ -49,6 +49,9 @@ function floatTypeOf(layer: Layer): DataType {
 /** Why a layer cannot be given another bias; undefined when it can. */
 export function biasRefusal(layer: Layer): string | undefined {
   const { node, bias, kind } = layer;
+  if (kind === 'Gemm' && (node.float('beta', 1) === 0 || node.float('alpha', 1) === 0)) {
+    return 'the Gemm multiplies by zero';
+  }
   if (bias !== undefined) {
     return bias.value.isOverridable ? 'the bias is also an input of the model' : undefined;
   }
@@ -68,7 +71,8 @@ export function biasRefusal(layer: Layer): string | undefined {
  * Gives a layer another bias, in place: the vector that is added to its output channels. A layer without one gets one; a
  * MatMul gets an Add behind it. Layer objects found before are stale afterwards.
  *
- * @param values float32, one per output channel
+ * @param values float32, one per output channel, as the layer's bias input or the Add takes them: a Gemm multiplies them by
+ *   its beta
  * @returns a sentence why the bias stays as it is, or undefined when it was set
  */
 export function setLayerBias(layer: Layer, values: Float32Array): string | undefined {
@@ -79,15 +83,9 @@ export function setLayerBias(layer: Layer, values: Float32Array): string | undef
   const { node, bias } = layer;
   const { graph } = node;
   const type = floatTypeOf(layer);
-  const beta = layer.kind === 'Gemm' ? node.float('beta', 1) : 1;
+  const stored = Float64Array.from(values);
   if (bias !== undefined) {
-    // The layer's own input is multiplied by beta; an Add behind it is not.
-    const factor = bias.node === node ? beta : 1;
-    if (factor === 0) {
-      return 'the Gemm multiplies its bias by zero';
-    }
     invariant(values.length === bias.tensor.elementCount, `a bias of ${layer.name} has ${values.length} elements`);
-    const stored = Float64Array.from(values, (value) => value / factor);
     const alone = bias.value.initializer !== undefined && bias.value.uses().length === 1 && !bias.value.isGraphOutput;
     if (alone) {
       storeInPlace(bias.value, floatTensor(bias.value.name, type, bias.tensor.dims, stored));
@@ -104,14 +102,10 @@ export function setLayerBias(layer: Layer, values: Float32Array): string | undef
   }
   const { name: weightName } = layer.weight.tensor;
   const base = /weight$/.test(weightName) ? weightName.replace(/weight$/, 'bias') : `${weightName || layer.name}_bias`;
-  const stored = Float64Array.from(values, (value) => value / (beta === 0 ? 1 : beta));
   const constant = graph.addInitializer(floatTensor(graph.freshName(base), type, [values.length], stored));
   if (layer.kind === 'MatMul') {
     addBehind(layer, constant);
     return undefined;
-  }
-  if (beta === 0) {
-    node.setAttribute({ name: 'beta', type: 'FLOAT', value: 1 });
   }
   node.setInput(2, constant);
   return undefined;
@@ -137,4 +131,16 @@ function addBehind(layer: Layer, constant: Value): void {
   graph.renameValue(product, graph.freshName(`${name}_product`));
   graph.renameValue(sum, name);
   add.setInput(0, product);
+}
+
+/**
+ * What a layer's bias is multiplied by to be in units of its product x·W: beta / alpha of a Gemm, else 1.
+ */
+export function biasFactor(layer: Layer): number {
+  const { node, kind, bias } = layer;
+  if (kind !== 'Gemm' || (bias !== undefined && bias.node !== node)) {
+    return 1;
+  }
+  const alpha = node.float('alpha', 1);
+  return alpha === 0 ? 1 : node.float('beta', 1) / alpha;
 }

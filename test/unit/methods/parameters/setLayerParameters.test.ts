@@ -111,7 +111,7 @@ describe('setLayerWeight and setLayerBias', () => {
       assert.equal(
         setLayerBias(
           again!,
-          old.map((value, c) => value + c + 1),
+          old.map((value, c) => (value + c + 1) / beta),
         ),
         undefined,
       );

@@ -1,0 +1,485 @@
+import { findLayers, matrixLayout, matrixToWeight, weightAsMatrix, weightToMatrix } from '../analysis';
+import type { InferenceRunner, Layer } from '../analysis';
+import { throwIfCancelled } from '../base/errors';
+import {
+  biasFactor,
+  biasRefusal,
+  channelStatistics,
+  dequantizeWeight,
+  insertQdq,
+  optimizeLayer,
+  paraNormalize,
+  setLayerBias,
+  setLayerWeight,
+  tuneOutputBias,
+} from '../methods';
+import type { GridWithRange, LayerMoments, LayerPolicy, OutputErrors, QdqResult, QuantizedWeight } from '../methods';
+import type { Model } from '../onnx';
+import type { Analysis } from './analyze';
+import { cacheKey } from './cache/cacheKey';
+import type { CacheKey } from './cache/cacheKey';
+import type { AllocateResult, AllocatedLayer } from './jobTypes';
+import type { LayerChange } from './layerMomentsChanges';
+import { walkSequential } from './layerMomentsSequential';
+import type { SequentialLayer } from './layerMomentsSequential';
+import { FLOAT_BITS } from './layerWidths';
+import { measurementScope } from './prepare';
+import type { PreparedJob } from './prepare';
+import { measureRanges } from './ranges';
+import { sampleBatches } from './sampleBatches';
+import { pruneNetwork } from './sparsity/prune';
+import type { PrunedWeight } from './sparsity/prunedWeight';
+import type { StageTracker } from './stageTracker';
+import { createRunner } from '../runtime/createRunner';
+import { floatValues } from './floatTensor';
+
+/** One layer of the network that is to be exported. */
+export interface CompressedLayer {
+  /** Undefined: the weight stays float (pruned or as it is). */
+  readonly weight: QuantizedWeight | undefined;
+  /** Another float weight in matrix order, where it was scaled; undefined: as pruned, or as it is. */
+  readonly float?: Float32Array | undefined;
+  /** As the layer's bias input takes it; undefined: as it is. */
+  readonly bias: Float32Array | undefined;
+  /** Undefined: the input stays float. */
+  readonly input: (GridWithRange & { readonly bits: number }) | undefined;
+  /** Output error of the layer, on samples its fit has not seen. */
+  readonly errors: OutputErrors | undefined;
+}
+
+export interface QuantizedModel {
+  readonly model: Model;
+  readonly result: QdqResult;
+  readonly weights: ReadonlyMap<string, QuantizedWeight>;
+  readonly layers: ReadonlyMap<string, CompressedLayer>;
+  readonly pruned: ReadonlyMap<string, PrunedWeight>;
+}
+
+/** A network as it was after a step: looked at to see what the step bought. */
+export interface CompressionStep {
+  readonly name: 'rounded' | 'optimised' | 'statistics tuned' | 'bias tuned';
+  readonly network: QuantizedModel;
+}
+
+/**
+ * From decisions to a network: prunes under the chosen patterns, finds codes, restores statistics, tunes biases, each step only
+ * where the recipe asks for it. Nothing is written.
+ */
+export async function compress(
+  job: PreparedJob,
+  analysis: Analysis,
+  allocate: AllocateResult,
+  tracker: StageTracker,
+): Promise<readonly CompressionStep[]> {
+  const network = await tracker.stage('quantize', allocate.layers.length, async (steps) => {
+    const sparse = await sparseJob(job, analysis, allocate, tracker);
+    const grids = await inputGrids(sparse.job, analysis, allocate, sparse.isNew, tracker);
+    const draft = new Draft(sparse.job, analysis, allocate, grids, sparse.pruned, tracker);
+    await draft.findCodes((name) => steps.advance(name));
+    return draft;
+  });
+  const { quantization, tuning } = job.recipe;
+  const optimized = quantization.optimizer.method !== 'rtn';
+  const results: CompressionStep[] = [{ name: optimized ? 'optimised' : 'rounded', network: network.build() }];
+  if (!tuning.batchNorm && !tuning.bias) {
+    tracker.skip('tune', 'the recipe asks for no tuning');
+    return results;
+  }
+  await tracker.stage('tune', allocate.layers.length, async (steps) => {
+    if (tuning.batchNorm || tuning.bias) {
+      await network.restoreStatistics(tuning.batchNorm, (name) => steps.advance(name));
+      results.push({ name: tuning.batchNorm ? 'statistics tuned' : 'bias tuned', network: network.build() });
+    }
+    if (tuning.bias && (await network.tuneOutputs())) {
+      results.push({ name: 'bias tuned', network: network.build() });
+    }
+  });
+  return results;
+}
+
+/** The job with the patterns that were chosen, where the analysis left them open. */
+async function sparseJob(
+  job: PreparedJob,
+  analysis: Analysis,
+  allocate: AllocateResult,
+  tracker: StageTracker,
+): Promise<{ job: PreparedJob; pruned: ReadonlyMap<string, PrunedWeight>; isNew: boolean }> {
+  if (analysis.tried === undefined) {
+    return { job: analysis.job, pruned: analysis.pruned, isNew: false };
+  }
+  const chosen = new Map(
+    allocate.layers.flatMap(({ name, pattern }) => (pattern === undefined ? [] : [[name, pattern] as const])),
+  );
+  const quiet = { setTotal: () => undefined, advance: () => undefined, resume: () => undefined };
+  const network = await pruneNetwork(
+    {
+      job,
+      dataset: analysis.calibration,
+      steps: quiet,
+      signal: tracker.signal,
+      log: (line) => tracker.log(line),
+    },
+    chosen,
+  );
+  return { ...network, isNew: true };
+}
+
+/** Grids of the layers' inputs at their widths, seen in the network that is quantised. */
+async function inputGrids(
+  job: PreparedJob,
+  analysis: Analysis,
+  allocate: AllocateResult,
+  isNew: boolean,
+  tracker: StageTracker,
+): Promise<ReadonlyMap<string, GridWithRange>> {
+  const { calibration } = analysis;
+  const byName = new Map(job.layers.map((layer) => [layer.name, layer]));
+  const wanted = allocate.layers.filter(({ activationBits }) => activationBits < FLOAT_BITS);
+  const quiet = { setTotal: () => undefined, advance: () => undefined, resume: () => undefined };
+  const ranges = isNew
+    ? await measureRanges({
+        model: job.model,
+        shapes: job.shapes,
+        wanted: wanted.map(({ name, activationBits }) => ({
+          layer: byName.get(name)!,
+          bits: [activationBits],
+          gram: false,
+        })),
+        dataset: calibration,
+        samples: calibration.samples,
+        quantization: job.recipe.quantization,
+        factory: job.factory,
+        cache: job.cache,
+        cacheScope: { ...measurementScope(job), data: calibration.hash, pruned: patternsOf(allocate) },
+        steps: quiet,
+        signal: tracker.signal,
+      })
+    : analysis.ranges;
+  const grids = new Map<string, GridWithRange>();
+  for (const { name, activationBits } of wanted) {
+    const grid = ranges.get(name)?.grids.get(activationBits);
+    if (grid !== undefined) {
+      grids.set(name, grid);
+    }
+  }
+  return grids;
+}
+
+function patternsOf(allocate: AllocateResult): unknown {
+  return allocate.layers.map(({ name, pattern }) => [name, pattern ?? null]);
+}
+
+/** Layers as they stand, step by step. */
+class Draft {
+  private readonly layers = new Map<string, CompressedLayer>();
+  private readonly byName: ReadonlyMap<string, Layer>;
+  private readonly decided: ReadonlyMap<string, AllocatedLayer>;
+
+  constructor(
+    private readonly job: PreparedJob,
+    private readonly analysis: Analysis,
+    private readonly allocate: AllocateResult,
+    private readonly grids: ReadonlyMap<string, GridWithRange>,
+    private readonly pruned: ReadonlyMap<string, PrunedWeight>,
+    private readonly tracker: StageTracker,
+  ) {
+    this.byName = new Map(job.layers.map((layer) => [layer.name, layer]));
+    this.decided = new Map(allocate.layers.map((layer) => [layer.name, layer]));
+  }
+
+  /** Codes of all layers: those measured already, or found in running order on what the layers in front give. */
+  async findCodes(advance: (layer: string) => void): Promise<void> {
+    const { method, mode } = this.job.recipe.quantization.optimizer;
+    if (method !== 'rtn' && mode === 'sequential') {
+      await this.walk('codes', advance, (visited) => this.optimized(visited));
+    }
+    for (const decided of this.allocate.layers) {
+      if (!this.layers.has(decided.name)) {
+        this.layers.set(decided.name, this.measured(decided));
+        advance(decided.shortName);
+      }
+    }
+  }
+
+  /** Mean and variance (or the mean alone) of every layer's output channels, with everything in front restored already. */
+  async restoreStatistics(scales: boolean, advance: (layer: string) => void): Promise<void> {
+    await this.walk(scales ? 'statistics' : 'means', advance, (visited) => this.restored(visited, scales));
+  }
+
+  /** Shifts the class scores towards the float network's probabilities. False where the network's outputs are no such scores. */
+  async tuneOutputs(): Promise<boolean> {
+    const { loss, calibration } = this.analysis;
+    const { job } = this;
+    const last = this.scoreLayer();
+    if (loss.measure === 'mse' || loss.measure === 'top1' || last === undefined) {
+      return false;
+    }
+    const built = this.build();
+    const [output] = job.model.graph.outputs;
+    const float: Float32Array[] = [];
+    const scores: Float32Array[] = [];
+    const runners: InferenceRunner[] = [];
+    try {
+      for (const model of [job.dense, built.model]) {
+        runners.push(await createRunner(job.factory, model));
+      }
+      for (const range of sampleBatches(calibration, calibration.samples)) {
+        const feeds = calibration.batch(range.start, range.count);
+        const [a, b] = [await runners[0]!.run(feeds), await runners[1]!.run(feeds)];
+        float.push(floatValues(a.get(output!.name)!));
+        scores.push(floatValues(b.get(output!.name)!));
+        throwIfCancelled(this.tracker.signal);
+      }
+    } finally {
+      for (const runner of runners) {
+        await runner.release();
+      }
+    }
+    const channels = last.weight.shape[last.weight.outAxis]!;
+    const tuned = tuneOutputBias(joined(float), joined(scores), channels);
+    const known = this.layers.get(last.name)!;
+    const bias = known.bias ?? last.bias?.tensor.toFloat32() ?? new Float32Array(channels);
+    if (bias.length !== channels) {
+      return false;
+    }
+    const factor = last.kind === 'Gemm' && last.bias?.node === last.node ? last.node.float('beta', 1) : 1;
+    this.layers.set(last.name, { ...known, bias: bias.map((value, c) => value + tuned.shift[c]! / factor) });
+    return true;
+  }
+
+  build(): QuantizedModel {
+    const { job } = this;
+    const model = job.model.clone();
+    for (const layer of findLayers(model)) {
+      const { bias, float } = this.layers.get(layer.name) ?? {};
+      if (float !== undefined) {
+        setLayerWeight(layer, matrixToWeight(matrixLayout(layer), float));
+      }
+      if (bias !== undefined) {
+        setLayerBias(layer, bias);
+      }
+    }
+    const weights = new Map<string, QuantizedWeight>();
+    const policy = new Map<string, LayerPolicy>();
+    for (const [name, { weight, input }] of this.layers) {
+      if (weight !== undefined) {
+        weights.set(name, weight);
+      }
+      policy.set(name, { weight, activation: input });
+    }
+    const layers = findLayers(model);
+    const known = new Set(layers.map((layer) => layer.name));
+    const result = insertQdq(model, layers, {
+      layers: new Map([...policy].filter(([name]) => known.has(name))),
+    });
+    return { model, result, weights, layers: new Map(this.layers), pruned: this.pruned };
+  }
+
+  private async walk(
+    what: string,
+    advance: (layer: string) => void,
+    change: (visited: SequentialLayer) => CompressedLayer,
+  ): Promise<void> {
+    const { job, analysis, tracker } = this;
+    const stored = job.cache.get<Record<string, CompressedLayer>>(this.key(what));
+    if (stored !== undefined) {
+      for (const [name, layer] of Object.entries(stored)) {
+        this.layers.set(name, this.revived(name, layer));
+        advance(this.decided.get(name)?.shortName ?? name);
+      }
+      return;
+    }
+    const visited: Record<string, CompressedLayer> = {};
+    // Fitted to the dense network, so that a fit also makes up for what pruning cost.
+    const dense = new Map(findLayers(job.dense).map((layer) => [layer.name, layer]));
+    await walkSequential(
+      {
+        model: job.dense,
+        shapes: job.shapes,
+        layers: this.allocate.layers.flatMap(({ name }) => dense.get(name) ?? []),
+        inputGrids: this.grids,
+        dataset: analysis.calibration,
+        samples: analysis.calibration.samples,
+        memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+        factory: job.factory,
+        log: (line) => tracker.log(line),
+        signal: tracker.signal,
+      },
+      (group) => {
+        const changes = new Map<string, LayerChange>();
+        for (const layer of group) {
+          const { name } = layer.layer;
+          const result = change(layer);
+          this.layers.set(name, result);
+          visited[name] = result;
+          changes.set(name, this.changeOf(layer.layer, result));
+          advance(this.decided.get(name)?.shortName ?? name);
+        }
+        return changes;
+      },
+    );
+    job.cache.put(this.key(what), visited);
+  }
+
+  private changeOf(layer: Layer, result: CompressedLayer): LayerChange {
+    const pruned = this.pruned.get(layer.name);
+    const float = result.float ?? pruned?.weight;
+    const weight =
+      result.weight !== undefined
+        ? dequantizeWeight(result.weight)
+        : float && matrixToWeight(matrixLayout(layer), float);
+    const bias = result.bias ?? pruned?.bias;
+    return {
+      ...(weight === undefined ? {} : { weight }),
+      ...(bias === undefined ? {} : { bias }),
+    };
+  }
+
+  /** A layer whose codes are found on what the compressed layers in front of it give. */
+  private optimized({ layer, moments }: SequentialLayer): CompressedLayer {
+    const decided = this.decided.get(layer.name)!;
+    if (decided.weightBits >= FLOAT_BITS || moments === undefined || layer.tie !== undefined) {
+      return this.measured(decided);
+    }
+    const { weights, optimizer } = this.job.recipe.quantization;
+    const pruned = this.pruned.get(layer.name);
+    const movable = biasRefusal(layer) === undefined;
+    const found = optimizeLayer(layer, {
+      bits: decided.weightBits,
+      granularity: weights.granularity,
+      symmetric: weights.symmetric,
+      method: optimizer.method,
+      moments,
+      refitBias: movable,
+      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
+      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data, mask: pruned.mask }),
+    });
+    return {
+      weight: found.weight,
+      bias: found.bias,
+      input: this.inputOf(decided),
+      errors: found.errors.heldOut ?? found.errors.fit,
+    };
+  }
+
+  private restored({ layer, moments }: SequentialLayer, scales: boolean): CompressedLayer {
+    const known = this.layers.get(layer.name)!;
+    if (moments === undefined || biasRefusal(layer) !== undefined) {
+      return known;
+    }
+    const matrix = weightAsMatrix(layer);
+    const channels = matrix.rows / (layer.kind === 'Conv' || layer.kind === 'ConvTranspose' ? 1 : matrix.rowGroups);
+    if (channels !== matrix.rows) {
+      return known;
+    }
+    return restoreLayer(layer, known, this.pruned.get(layer.name), matrix.data, moments, scales);
+  }
+
+  /** The layer as the sensitivity scan had it. */
+  private measured(decided: AllocatedLayer): CompressedLayer {
+    const { analysis } = this;
+    const layer = this.byName.get(decided.name)!;
+    const pattern = analysis.tried === undefined ? undefined : decided.pattern;
+    const input = this.inputOf(decided);
+    if (decided.weightBits >= FLOAT_BITS) {
+      return { weight: undefined, bias: undefined, input, errors: undefined };
+    }
+    const source = analysis.job.layers.find(({ name }) => name === decided.name) ?? layer;
+    const candidate = analysis.layerCandidates.quantize(source, decided.weightBits, pattern);
+    return { ...candidate, input };
+  }
+
+  private inputOf(decided: AllocatedLayer): CompressedLayer['input'] {
+    const grid = decided.activationBits < FLOAT_BITS ? this.grids.get(decided.name) : undefined;
+    return grid && { ...grid, bits: decided.activationBits };
+  }
+
+  /** The layer that gives the only output, straight or through the Add of its bias. */
+  private scoreLayer(): Layer | undefined {
+    const { outputs } = this.job.model.graph;
+    const [output] = outputs;
+    const layer = this.job.layers.find(
+      ({ node, bias }) =>
+        node.outputs[0] === output || (bias !== undefined && bias.node !== node && bias.node.outputs[0] === output),
+    );
+    return outputs.length === 1 && layer !== undefined && biasRefusal(layer) === undefined ? layer : undefined;
+  }
+
+  private key(what: string): CacheKey {
+    const { recipe } = this.job;
+    return cacheKey({
+      ...measurementScope(this.job),
+      what: `network ${what}`,
+      data: this.analysis.calibration.hash,
+      layers: this.allocate.layers.map(({ name, weightBits, activationBits, pattern }) => [
+        name,
+        weightBits,
+        activationBits,
+        pattern ?? null,
+      ]),
+      grids: [...this.grids].map(([name, { scale, zeroPoint }]) => [name, scale, zeroPoint]),
+      weights: { ...recipe.quantization.weights, bits: null },
+      optimizer: recipe.quantization.optimizer,
+      sparsity: recipe.sparsity,
+    });
+  }
+
+  /** Codes lie in the cache as they are; what is undefined is left out there. */
+  private revived(name: string, stored: CompressedLayer): CompressedLayer {
+    const { weight } = stored;
+    return {
+      weight: weight && { ...weight, axis: weight.axis, note: weight.note, layer: name },
+      float: stored.float,
+      bias: stored.bias,
+      input: stored.input,
+      errors: stored.errors,
+    };
+  }
+}
+
+/** The layer with the output statistics of the float one: a factor in each scale, another bias; codes stay. */
+function restoreLayer(
+  layer: Layer,
+  known: CompressedLayer,
+  pruned: PrunedWeight | undefined,
+  dense: Float32Array,
+  moments: LayerMoments,
+  scales: boolean,
+): CompressedLayer {
+  const { weight } = known;
+  const layout = matrixLayout(layer);
+  const unit = biasFactor(layer);
+  const scaled = (bias: Float32Array | undefined): Float32Array | undefined => bias?.map((value) => value * unit);
+  const effective =
+    weight === undefined ? (known.float ?? pruned?.weight ?? dense) : weightToMatrix(layout, dequantizeWeight(weight));
+  const ownBias = layer.bias?.tensor.toFloat32();
+  const wide =
+    ownBias !== undefined && ownBias.length === 1 ? new Float32Array(layout.rows).fill(ownBias[0]!) : ownBias;
+  const bias = scaled(known.bias ?? pruned?.bias ?? wide);
+  const target = channelStatistics(dense, scaled(wide), moments.fit, 'float');
+  const present = channelStatistics(effective, bias, moments.fit, 'compressed');
+  const scalable = scales && layer.tie === undefined && (weight === undefined || weight.scales.length === layout.rows);
+  const tuned = paraNormalize(present, target, bias, { scalable });
+  return {
+    ...known,
+    weight: weight && {
+      ...weight,
+      scales: scalable ? weight.scales.map((scale, row) => scale * tuned.factor[row]!) : weight.scales,
+    },
+    float:
+      weight === undefined && scalable
+        ? effective.map((value, at) => value * tuned.factor[Math.floor(at / layout.columns)]!)
+        : known.float,
+    bias: Float32Array.from(tuned.bias, (value) => value / unit),
+  };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

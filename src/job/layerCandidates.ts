@@ -1,0 +1,165 @@
+import { matrixToWeight, weightAsMatrix } from '../analysis';
+import type { Layer } from '../analysis';
+import { dequantizeWeight, optimizeLayer, quantizeWeight } from '../methods';
+import type { GramMatrix, KnownScales, LayerMoments, OutputErrors, QuantizedWeight } from '../methods';
+import { cacheKey } from './cache/cacheKey';
+import type { CacheKey } from './cache/cacheKey';
+import type { MeasurementCache } from './cache/measurementCache';
+import { FLOAT_BITS } from './layerWidths';
+import type { RecipeOptimizer, RecipeQuantization, SparsityChoice } from './recipe/recipe';
+import type { CandidateLayer, WidthPair } from './sensitivity';
+import { patternKey } from './sparsity/layerPatterns';
+import type { PrunedWeight } from './sparsity/prunedWeight';
+
+/** A layer at one width (and pattern), as it would be exported. */
+export interface LayerCandidate {
+  readonly weight: QuantizedWeight;
+  /** One per output channel; undefined: as it is. */
+  readonly bias: Float32Array | undefined;
+  /** Output error before and after, on samples the fit has not seen; undefined without any. */
+  readonly errors: OutputErrors | undefined;
+}
+
+interface StoredCandidate extends KnownScales {
+  readonly scales: readonly number[];
+  readonly zeroPoints: readonly number[];
+  /** dB. */
+  readonly sqnr: number;
+  /** Absent: the weights rounded to nearest, made again when wanted. */
+  readonly codes?: Int8Array | Uint8Array;
+  readonly bias?: Float32Array | undefined;
+  readonly errors?: OutputErrors | undefined;
+}
+
+export interface LayerCandidateOptions {
+  readonly weights: RecipeQuantization['weights'];
+  readonly optimizer: RecipeOptimizer;
+  readonly cache: MeasurementCache;
+  /** What all candidates depend on: model, data, version. */
+  readonly scope: Readonly<Record<string, unknown>>;
+  /** Second moments of a layer's input for the search for scales, where there are any. */
+  readonly gramOf?: (layer: Layer) => GramMatrix | undefined;
+  /** The weight of a layer under a pattern that was tried. */
+  readonly prunedOf?: (layer: Layer, pattern: SparsityChoice) => PrunedWeight | undefined;
+  /** The mask of a layer that was pruned for good. */
+  readonly maskOf?: (layer: Layer) => Uint8Array | undefined;
+}
+
+/**
+ * Layers at the widths and patterns that are tried. Finding a candidate is the expensive part, so what was found is kept by
+ * content: scales alone where codes follow from them by rounding, codes and biases where they were optimised.
+ */
+export class LayerCandidates {
+  constructor(private readonly options: LayerCandidateOptions) {}
+
+  /** Whether candidates are optimised on moments of the input, rather than rounded to nearest. */
+  get optimizes(): boolean {
+    return this.options.optimizer.method !== 'rtn';
+  }
+
+  /** Whether a candidate is known, so that nothing of the input is needed to have it. */
+  has(layer: Layer, bits: number, pattern?: SparsityChoice): boolean {
+    return bits >= FLOAT_BITS || this.options.cache.has(this.key(layer, bits, pattern));
+  }
+
+  /** Optimises a candidate on the moments of the layer's input and keeps it. */
+  optimize(layer: Layer, bits: number, pattern: SparsityChoice | undefined, moments: LayerMoments | undefined): void {
+    const { weights, optimizer } = this.options;
+    const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
+    const mask = pruned?.mask ?? this.options.maskOf?.(layer);
+    const found = optimizeLayer(layer, {
+      bits,
+      granularity: weights.granularity,
+      symmetric: weights.symmetric,
+      method: optimizer.method,
+      moments,
+      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
+      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data }),
+      ...(mask === undefined ? {} : { mask }),
+    });
+    this.keep(this.key(layer, bits, pattern), found.weight, found.bias, found.errors.heldOut ?? found.errors.fit);
+  }
+
+  quantize(layer: Layer, bits: number, pattern?: SparsityChoice): LayerCandidate {
+    const key = this.key(layer, bits, pattern);
+    const known = this.options.cache.get<StoredCandidate>(key);
+    if (known?.codes !== undefined) {
+      return { weight: this.restore(layer, bits, known, known.codes), bias: known.bias, errors: known.errors };
+    }
+    const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
+    const source = pruned?.layer ?? layer;
+    const weight = quantizeWeight(source, {
+      ...this.options.weights,
+      bits,
+      known,
+      gram: known === undefined ? this.options.gramOf?.(layer) : undefined,
+    });
+    if (known === undefined) {
+      const { scales, zeroPoints, range, sqnr } = weight;
+      const stored: StoredCandidate = { scales: Array.from(scales), zeroPoints: Array.from(zeroPoints), range, sqnr };
+      this.options.cache.put(key, stored);
+    }
+    return { weight: { ...weight, layer: layer.name }, bias: pruned?.bias, errors: undefined };
+  }
+
+  /** Parameters of a candidate in float, as the sensitivity scan feeds them. */
+  parametersOf(layer: Layer, { weightBits, pattern }: WidthPair): CandidateLayer {
+    if (weightBits < FLOAT_BITS) {
+      const { weight, bias } = this.quantize(layer, weightBits, pattern);
+      return { weight: dequantizeWeight(weight), bias };
+    }
+    const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
+    const matrix = weightAsMatrix(layer);
+    return { weight: matrixToWeight(matrix, pruned?.weight ?? matrix.data), bias: pruned?.bias };
+  }
+
+  /** Signal-to-noise ratio of the weight in dB. */
+  sqnr(layer: Layer, bits: number, pattern?: SparsityChoice): number {
+    return (
+      this.options.cache.get<StoredCandidate>(this.key(layer, bits, pattern))?.sqnr ??
+      this.quantize(layer, bits, pattern).weight.sqnr
+    );
+  }
+
+  private keep(
+    key: CacheKey,
+    weight: QuantizedWeight,
+    bias: Float32Array | undefined,
+    errors: OutputErrors | undefined,
+  ): void {
+    const { scales, zeroPoints, range, sqnr, codes, qmin } = weight;
+    const stored: StoredCandidate = {
+      scales: Array.from(scales),
+      zeroPoints: Array.from(zeroPoints),
+      range,
+      sqnr,
+      codes: qmin < 0 ? Int8Array.from(codes) : Uint8Array.from(codes),
+      bias,
+      errors,
+    };
+    this.options.cache.put(key, stored);
+  }
+
+  private restore(layer: Layer, bits: number, known: StoredCandidate, codes: ArrayLike<number>): QuantizedWeight {
+    const { symmetric, granularity } = this.options.weights;
+    const plain = quantizeWeight(layer, { bits, granularity, symmetric, range: 'min-max', known });
+    return { ...plain, codes: Int32Array.from(codes), range: known.range, sqnr: known.sqnr };
+  }
+
+  private key(layer: Layer, bits: number, pattern: SparsityChoice | undefined): CacheKey {
+    const { granularity, symmetric, range } = this.options.weights;
+    const { method, iterations } = this.options.optimizer;
+    return cacheKey({
+      ...this.options.scope,
+      what: 'candidate',
+      layer: layer.name,
+      bits,
+      granularity,
+      symmetric,
+      range: method === 'rtn' ? range : null,
+      method,
+      iterations: method === 'adaquant' ? iterations : null,
+      ...(pattern === undefined ? {} : { pattern: patternKey(pattern) }),
+    });
+  }
+}
