@@ -1,8 +1,8 @@
 import type { InputColumns, InputLayout } from './inputLayout';
 
-/** Bytes of one block over all groups; wide enough that the kernel's inner loop is long. */
-const BLOCK_BYTES = 4_194_304;
-const WIDEST = 512;
+/** Bytes of one block over all groups, for the kernels here and for products made elsewhere, which cost a call. */
+const BLOCK_BYTES = { here: 4_194_304, elsewhere: 16_777_216 };
+const WIDEST = { here: 512, elsewhere: 2048 };
 const NARROWEST = 64;
 
 /** Columns of all groups side by side, waiting to be multiplied: [groups, size, width], float64. */
@@ -11,10 +11,13 @@ export class ColumnBlock {
   readonly data: Float64Array;
   private filled = 0;
 
-  constructor(private readonly layout: InputLayout) {
+  constructor(
+    private readonly layout: InputLayout,
+    multiplied: 'here' | 'elsewhere',
+  ) {
     const { size, groups } = layout;
-    const fitting = Math.floor(BLOCK_BYTES / (8 * size * groups));
-    this.width = Math.min(Math.max(fitting, NARROWEST), WIDEST);
+    const fitting = Math.floor(BLOCK_BYTES[multiplied] / (8 * size * groups));
+    this.width = Math.min(Math.max(fitting, NARROWEST), WIDEST[multiplied]);
     this.data = new Float64Array(groups * size * this.width);
   }
 
@@ -40,6 +43,19 @@ export class ColumnBlock {
       columns.columnsInto(data, sample, group, positions, positions.length, this.data, at, this.width);
     }
     this.filled += positions.length;
+  }
+
+  /** The columns of a group as one matrix [size, width], zero where there are none. */
+  matrixOf(group: number): Float64Array {
+    const begin = this.offsetOf(group);
+    return this.data.subarray(begin, begin + this.layout.size * this.width);
+  }
+
+  /** Writes zeros in the places left. */
+  clearRoom(): void {
+    for (let row = this.filled; row < this.data.length; row += this.width) {
+      this.data.fill(0, row, row + this.room);
+    }
   }
 
   clear(): void {

@@ -1,7 +1,9 @@
+import { invariant } from '../../base/errors';
 import { accumulateCrossProduct, accumulateGram, mirrorUpperTriangle, scaleMatrix } from '../../kernels';
 import { ColumnBlock } from './columnBlock';
 import type { InputColumns, InputLayout } from './inputLayout';
 import type { InputMoments } from './layerMoments';
+import type { MatrixProducts } from './matrixProducts';
 
 /** Sums of one group over all columns so far. */
 interface GroupSums {
@@ -12,24 +14,33 @@ interface GroupSums {
   readonly mean: Float64Array;
 }
 
+/** Columns side by side of both networks. */
+interface BlockPair {
+  readonly target: ColumnBlock;
+  readonly compressed: ColumnBlock | undefined;
+}
+
 /**
  * Sums of products of columns, for each group. Columns wait in blocks of fixed width, so that the sums do not depend on
  * how the samples were cut into batches.
  */
 export class MomentSums {
   private readonly groups: readonly GroupSums[];
-  private readonly target: ColumnBlock;
-  private readonly compressed: ColumnBlock | undefined;
+  private blocks: BlockPair;
+  /** Full blocks that wait for {@link settle}, and emptied ones. */
+  private readonly waiting: BlockPair[] = [];
+  private readonly spare: BlockPair[] = [];
   private columns = 0;
 
   constructor(
     private readonly layout: InputLayout,
     /** Whether the compressed network's columns differ: three matrices instead of one. */
-    isTwofold: boolean,
+    private readonly isTwofold: boolean,
+    /** Makes the products when asked to settle; by default they are made here, as blocks fill up. */
+    private readonly products: MatrixProducts | undefined,
   ) {
     const { size } = layout;
-    this.target = new ColumnBlock(layout);
-    this.compressed = isTwofold ? new ColumnBlock(layout) : undefined;
+    this.blocks = this.newBlocks();
     this.groups = Array.from({ length: layout.groups }, () => {
       const power = new Float64Array(size * size);
       const targetMean = new Float64Array(size);
@@ -48,15 +59,45 @@ export class MomentSums {
     positions: Int32Array,
   ): void {
     for (let from = 0; from < positions.length;) {
-      const taken = positions.subarray(from, from + this.target.room);
-      this.target.take(columns, target, sample, taken);
-      if (this.compressed !== undefined) {
-        this.compressed.take(columns, compressed!, sample, taken);
+      const { blocks } = this;
+      const taken = positions.subarray(from, from + blocks.target.room);
+      blocks.target.take(columns, target, sample, taken);
+      if (blocks.compressed !== undefined) {
+        blocks.compressed.take(columns, compressed!, sample, taken);
       }
       from += taken.length;
-      if (this.target.room === 0) {
-        this.flush();
+      if (blocks.target.room > 0) {
+        continue;
       }
+      if (this.products === undefined) {
+        this.flush();
+      } else {
+        this.waiting.push(blocks);
+        this.blocks = this.spare.pop() ?? this.newBlocks();
+      }
+    }
+  }
+
+  /**
+   * Makes the products of the blocks that are full.
+   *
+   * @param isLast no more columns come: takes the block that is not full, too
+   */
+  async settle(isLast: boolean): Promise<void> {
+    const { products, waiting } = this;
+    if (products === undefined) {
+      return;
+    }
+    if (isLast && this.blocks.target.count > 0) {
+      this.blocks.target.clearRoom();
+      this.blocks.compressed?.clearRoom();
+      waiting.push(this.blocks);
+      this.blocks = this.spare.pop() ?? this.newBlocks();
+    }
+    for (let blocks = waiting.shift(); blocks !== undefined; blocks = waiting.shift()) {
+      await this.multiply(blocks, products);
+      this.drop(blocks);
+      this.spare.push(blocks);
     }
   }
 
@@ -69,7 +110,7 @@ export class MomentSums {
       const more = other.groups[index]!;
       addInto(sums.power, more.power);
       addInto(sums.targetMean, more.targetMean);
-      if (this.compressed !== undefined) {
+      if (this.isTwofold) {
         addInto(sums.gram, more.gram);
         addInto(sums.cross, more.cross);
         addInto(sums.mean, more.mean);
@@ -100,19 +141,56 @@ export class MomentSums {
     });
   }
 
+  private newBlocks(): BlockPair {
+    const multiplied = this.products === undefined ? 'here' : 'elsewhere';
+    return {
+      target: new ColumnBlock(this.layout, multiplied),
+      compressed: this.isTwofold ? new ColumnBlock(this.layout, multiplied) : undefined,
+    };
+  }
+
+  private async multiply(blocks: BlockPair, products: MatrixProducts): Promise<void> {
+    const { size } = this.layout;
+    const { target, compressed } = blocks;
+    const { width } = target;
+    for (const [group, sums] of this.groups.entries()) {
+      const x = target.matrixOf(group);
+      await products.addProduct(x, x, size, width, sums.power);
+      if (compressed !== undefined) {
+        const seen = compressed.matrixOf(group);
+        await products.addProduct(x, seen, size, width, sums.cross);
+        await products.addProduct(seen, seen, size, width, sums.gram);
+      }
+    }
+  }
+
+  /** Multiplies the present block here. */
   private flush(): void {
-    const { target, compressed } = this;
+    invariant(this.waiting.length === 0, 'blocks of columns wait for their products');
+    const { target, compressed } = this.blocks;
     const { size } = this.layout;
     const { count, width } = target;
     this.groups.forEach((sums, group) => {
       const at = target.offsetOf(group);
       accumulateGram(target.data, at, size, count, width, sums.power, size);
-      addRows(target.data, at, size, count, width, sums.targetMean);
       if (compressed !== undefined) {
         const { data } = compressed;
         accumulateGram(data, at, size, count, width, sums.gram, size);
         accumulateCrossProduct(target.data, at, size, width, data, at, size, width, count, sums.cross, 0, size);
-        addRows(data, at, size, count, width, sums.mean);
+      }
+    });
+    this.drop(this.blocks);
+  }
+
+  /** Counts and empties blocks whose products are made. */
+  private drop({ target, compressed }: BlockPair): void {
+    const { size } = this.layout;
+    const { count, width } = target;
+    this.groups.forEach((sums, group) => {
+      const at = target.offsetOf(group);
+      addRows(target.data, at, size, count, width, sums.targetMean);
+      if (compressed !== undefined) {
+        addRows(compressed.data, at, size, count, width, sums.mean);
       }
     });
     this.columns += count;

@@ -4,6 +4,7 @@ import { PositionChoice } from './columnChoice';
 import { inputNotFinite } from './errors';
 import { inputLayout, type InputColumns, type InputLayout } from './inputLayout';
 import type { InputMoments, LayerMoments } from './layerMoments';
+import { FEWEST_ROWS_FOR_PRODUCTS, type MatrixProducts } from './matrixProducts';
 import { MomentSums } from './momentSums';
 
 export interface MomentsOptions {
@@ -11,6 +12,8 @@ export interface MomentsOptions {
   readonly positionsPerSample?: number;
   /** Every sample of that number goes into the second set of moments; 0 holds none out. @default 5 (20 %) */
   readonly heldOutEvery?: number;
+  /** Multiplies matrices of many rows: call `settle` after every batch and before `finish`. @default done by `add` itself */
+  readonly products?: MatrixProducts;
 }
 
 /** With fewer samples all go into the fit. */
@@ -25,6 +28,7 @@ const LARGEST = 8192;
 export class MomentsAccumulator {
   private readonly positions: PositionChoice;
   private readonly heldOutEvery: number;
+  private readonly products: MatrixProducts | undefined;
   private fit: MomentSums | undefined;
   private heldOut: MomentSums | undefined;
   private isTwofold = false;
@@ -37,6 +41,7 @@ export class MomentsAccumulator {
   ) {
     this.positions = new PositionChoice(options.positionsPerSample ?? 64);
     this.heldOutEvery = options.heldOutEvery ?? 5;
+    this.products = layout.size < FEWEST_ROWS_FOR_PRODUCTS ? undefined : options.products;
   }
 
   /**
@@ -60,7 +65,7 @@ export class MomentsAccumulator {
     );
     if (this.fit === undefined) {
       this.isTwofold = compressed !== undefined;
-      this.fit = new MomentSums(this.layout, this.isTwofold);
+      this.fit = new MomentSums(this.layout, this.isTwofold, this.products);
     }
     invariant(
       this.isTwofold === (compressed !== undefined),
@@ -75,6 +80,16 @@ export class MomentsAccumulator {
       this.next().add(columns, target, compressed, sample, positions);
     }
     return true;
+  }
+
+  /**
+   * Makes the products that wait, where `products` makes them. Without it waiting columns pile up.
+   *
+   * @param isLast nothing more will be added
+   */
+  async settle(isLast: boolean): Promise<void> {
+    await this.fit?.settle(isLast);
+    await this.heldOut?.settle(isLast);
   }
 
   /**
@@ -123,7 +138,7 @@ export class MomentsAccumulator {
   private next(): MomentSums {
     this.samples++;
     if (this.heldOutEvery > 0 && this.samples % this.heldOutEvery === 0) {
-      this.heldOut ??= new MomentSums(this.layout, this.isTwofold);
+      this.heldOut ??= new MomentSums(this.layout, this.isTwofold, this.products);
       return this.heldOut;
     }
     return this.fit!;

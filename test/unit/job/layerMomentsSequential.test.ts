@@ -75,15 +75,11 @@ function squaredError(a: TensorData, b: TensorData): number {
 }
 
 /** Walks with all layers changed and compares the error that the moments predict with the one of the whole networks. */
-async function checkAgainstWhole(
-  network: Network,
-  grids: ReadonlyMap<string, QuantGrid>,
-  options: Partial<SequentialOptions> = {},
-): Promise<string[][]> {
+async function checkAgainstWhole(network: Network, grids: ReadonlyMap<string, QuantGrid>): Promise<string[][]> {
   const changes = new Map(network.layers.map((layer, index) => [layer.name, changeOf(layer, index)]));
   const visited: SequentialLayer[] = [];
   const groups: string[][] = [];
-  const result = await walkSequential({ ...optionsOf(network), inputGrids: grids, ...options }, (group) => {
+  const result = await walkSequential({ ...optionsOf(network), inputGrids: grids }, (group) => {
     groups.push(group.map(({ layer }) => layer.node.name));
     visited.push(...group);
     return new Map(group.map(({ layer }) => [layer.name, changes.get(layer.name)!]));
@@ -162,14 +158,14 @@ describe('walkSequential', () => {
     });
     const chosen = new Map<string, SequentialLayer>();
     const name = network.layers[1]!.name;
-    await walkSequential({ ...optionsOf(network), sampledColumns: 40 }, (group) => {
+    await walkSequential({ ...optionsOf(network), sampledColumns: 40 }, async (group) => {
       group.forEach((layer) => chosen.set(layer.layer.name, layer));
       const found = group.find(({ layer }) => layer.name === name);
       if (found === undefined) {
-        return new Map();
+        return new Map<string, LayerChange>();
       }
       assert.notDeepEqual(found.moments, fixed.get(name)!.moments);
-      assert.deepEqual(found.momentsWith(grid), fixed.get(name)!.moments);
+      assert.deepEqual(await found.momentsWith(grid), fixed.get(name)!.moments);
       assert.equal(found.sampled!.target.count, 30);
       return new Map([[name, { input: grid }]]);
     });
