@@ -23,6 +23,6 @@ export {
   type DiversityFamily,
   type LayerDiversity,
 } from './maskDiversity';
-export { countTileMasks, log10TileCount } from './tileCount';
+export { countTileMasks, log10TileCount, log10TileEstimate } from './tileCount';
 export { measureSparsity, type MaskMeasure, type PatternMeasure, type SparsityMeasure } from './measureSparsity';
 export type { SparsityErrorCode } from './errors';

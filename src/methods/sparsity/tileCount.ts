@@ -21,27 +21,28 @@ export function countTileMasks(rows: number, columns: number, keep: number): big
   return counted.get(key);
 }
 
-/**
- * log10 of {@link countTileMasks}. Where the exact count is out of reach, the estimate of Canfield, Greenhill and McKay
- * (2008): A(M, k) ≈ C(M,k)^(2M) / C(M²,kM) · e^(−1/2), 3 % low at M = 16 and closer beyond; `exact` tells which.
- */
+/** log10 of {@link countTileMasks}; beyond exact counts of {@link log10TileEstimate}, which `exact` tells. */
 export function log10TileCount(
   rows: number,
   columns: number,
   keep: number,
 ): { readonly log10: number; readonly exact: boolean } {
   const count = countTileMasks(rows, columns, keep);
-  if (count !== undefined) {
-    return { log10: log10BigInt(count), exact: true };
-  }
+  return count === undefined
+    ? { log10: log10TileEstimate(rows, columns, keep), exact: false }
+    : { log10: log10BigInt(count), exact: true };
+}
+
+/**
+ * log10 of an estimate of {@link countTileMasks} (Canfield, Greenhill and McKay 2008): A(M, k) ≈ C(M,k)^(2M) / C(M²,kM) ·
+ * e^(−1/2), 3 % low at M = 16 and closer beyond. The lines of a rectangle's longer side are taken to share the ones evenly.
+ */
+export function log10TileEstimate(rows: number, columns: number, keep: number): number {
   const short = Math.min(rows, columns);
   const long = Math.max(rows, columns);
-  // The number of ones is short · keep, spread over the longer side's lines in near-equal shares.
   const ones = short * keep;
-  const share = ones / long;
-  const log =
-    short * logBinomial(long, keep) + long * logBinomial(short, share) - logBinomial(short * long, ones) - 0.5;
-  return { log10: log / Math.LN10, exact: false };
+  const lines = short * logBinomial(long, keep) + long * logBinomial(short, ones / long);
+  return (lines - logBinomial(short * long, ones) - 0.5) / Math.LN10;
 }
 
 function countMasks(rows: number, columns: number, keep: number): bigint | undefined {

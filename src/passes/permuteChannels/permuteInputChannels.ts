@@ -20,7 +20,7 @@ export interface PermuteOptions {
   readonly pattern: NmPattern | ((layer: Layer) => NmPattern | undefined);
   /** @default 1 */
   readonly seed?: number;
-  /** How often a local optimum is shaken and climbed again. @default 8 */
+  /** How often a local optimum is shaken and climbed again. @default 4 */
   readonly escapes?: number;
   /** Shapes of activations. @default {@link declaredShapes} */
   readonly shapes?: ShapeTable;
@@ -120,7 +120,7 @@ function findSpaces(
     const space = findChannelSpace(input, start.axis, start.channels, shapes);
     if ('reason' in space) {
       space.values.forEach((value) => fixed.set(value, space.reason));
-      refused.push(refuse(space.reason, layer.node, ...keysOf(space.nodes)));
+      refused.push(refuse(space.reason, layer.node, ...keysOf(space.nodes.filter((key) => key !== layer.node.key))));
       continue;
     }
     space.values.forEach((value) => free.add(value));

@@ -5,7 +5,7 @@ export interface SearchOptions {
   readonly pattern: NmPattern;
   /** @default 1 */
   readonly seed?: number;
-  /** How often a local optimum is shaken and climbed again. @default 8 */
+  /** How often a local optimum is shaken and climbed again. @default 4 */
   readonly escapes?: number;
 }
 
@@ -38,7 +38,7 @@ export function searchPermutation(
   scores: Float32Array,
   channels: number,
   rows: number,
-  { pattern, seed = 1, escapes = 8 }: SearchOptions,
+  { pattern, seed = 1, escapes = 4 }: SearchOptions,
 ): FoundPermutation {
   const climb = new Climb(scores, channels, rows, pattern);
   let total = 0;
