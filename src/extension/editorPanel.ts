@@ -14,7 +14,7 @@ import type { EditorActions } from './editorActions';
 import { toWireError } from './errors';
 import type { Log } from './log';
 import type { ModelDocument } from './modelDocument';
-import { parseBudget, parseCount, parsePins, parseText } from './webviewInput';
+import { parseBudget, parseCount, parsePattern, parsePatterns, parsePins, parsePlace, parseText } from './webviewInput';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
 export class EditorPanel implements vscode.Disposable {
@@ -58,6 +58,8 @@ export class EditorPanel implements vscode.Disposable {
         }
         if (change.type === 'statistics') {
           this.channel.notify('statistics/received', { layers: change.layers, complete: change.complete });
+        } else if (change.type === 'sparsity') {
+          this.channel.notify('sparsity/received', { layers: change.layers, state: change.state });
         } else {
           this.channel.notify('state/changed', { changed: change.changed, cleared: change.cleared });
         }
@@ -94,6 +96,12 @@ export class EditorPanel implements vscode.Disposable {
         actions.solve(document, parseBudget(budget), parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
       'allocation/frontier': ({ pins, precision }, signal) =>
         actions.frontier(document, parsePins(pins), precision === 'exact' ? 'exact' : 'hull', signal),
+      'sparsity/measure': ({ patterns }) => {
+        document.measureSparsity(parsePatterns(patterns));
+        return null;
+      },
+      'sparsity/block': ({ place, pattern }, signal) =>
+        document.maskBlock(parsePlace(place), parsePattern(pattern), signal),
       'graph/read': ({ graph }, signal) => document.graph(parseCount(graph), signal),
       'pins/set': ({ pins }) => {
         document.setPins(parsePins(pins));

@@ -3,9 +3,12 @@ import { DisposableStore } from '../base/disposable';
 import type { AllocationView, FrontierView, JobSnapshot, MeasurementsView, WireError } from '../protocol/job';
 import type { GraphStructure } from '../protocol/graph';
 import type { LayerStatistics } from '../protocol/model';
+import type { BlockPlace, MaskBlock, PatternName } from '../protocol/sparsity';
 import type { EditorNotifications, EditorState, Pin, RecipeInfo, Slot } from '../protocol/webviewProtocol';
 import type { CancelSignal } from '../protocol/channel';
+import type { ModelAccess } from '../protocol/workerProtocol';
 import { actionsFor } from './actions';
+import { DocumentSparsity } from './documentSparsity';
 import { isCancellation, toWireError } from './errors';
 import { baseName, parentOf, samePath } from './fileNames';
 import type { JobManager } from './jobManager';
@@ -17,7 +20,8 @@ import type { WorkerClient } from './workerClient';
 
 export type DocumentChange =
   | ({ readonly type: 'state' } & EditorNotifications['state/changed'])
-  | ({ readonly type: 'statistics' } & EditorNotifications['statistics/received']);
+  | ({ readonly type: 'statistics' } & EditorNotifications['statistics/received'])
+  | ({ readonly type: 'sparsity' } & EditorNotifications['sparsity/received']);
 
 export interface DocumentServices {
   readonly worker: WorkerClient;
@@ -39,6 +43,7 @@ export class ModelDocument implements vscode.CustomDocument {
   readonly onDidChange = this.didChange.event;
   private state: EditorState;
   private readonly statistics = new Map<string, LayerStatistics>();
+  private readonly sparsity: DocumentSparsity;
   private reading = new AbortController();
   private solving = new AbortController();
   private recipeFile: ParsedRecipeFile | undefined;
@@ -50,11 +55,15 @@ export class ModelDocument implements vscode.CustomDocument {
     readonly uri: vscode.Uri,
     private readonly services: DocumentServices,
   ) {
+    this.sparsity = new DocumentSparsity(services.worker, (layers, state) =>
+      this.didChange.fire({ type: 'sparsity', layers, state }),
+    );
     this.state = {
       document: { path: uri.fsPath, name: baseName(uri) },
       trusted: vscode.workspace.isTrusted,
       model: { status: 'loading' },
       statistics: { layers: [], complete: false },
+      sparsity: this.sparsity.snapshot,
       recipe: undefined,
       recipes: [],
       measurements: { status: 'loading' },
@@ -69,6 +78,7 @@ export class ModelDocument implements vscode.CustomDocument {
     this.store.add({
       dispose: () => {
         this.reading.abort();
+        this.sparsity.dispose();
         this.solving.abort();
         clearTimeout(this.modelTimer);
         clearTimeout(this.recipeTimer);
@@ -84,7 +94,11 @@ export class ModelDocument implements vscode.CustomDocument {
   }
 
   get snapshot(): EditorState {
-    return { ...this.state, statistics: { ...this.state.statistics, layers: [...this.statistics.values()] } };
+    return {
+      ...this.state,
+      statistics: { ...this.state.statistics, layers: [...this.statistics.values()] },
+      sparsity: this.sparsity.snapshot,
+    };
   }
 
   /** The recipe in use. */
@@ -102,7 +116,12 @@ export class ModelDocument implements vscode.CustomDocument {
     this.reading = new AbortController();
     const { signal } = this.reading;
     this.statistics.clear();
-    this.update({ model: { status: 'loading' }, statistics: { layers: [], complete: false } });
+    this.sparsity.reset();
+    this.update({
+      model: { status: 'loading' },
+      statistics: { layers: [], complete: false },
+      sparsity: this.sparsity.snapshot,
+    });
     this.readModel(signal).catch((error: unknown) => {
       if (!isCancellation(error) && !signal.aborted) {
         this.update({ model: { status: 'failed', error: toWireError(error) } });
@@ -142,6 +161,17 @@ export class ModelDocument implements vscode.CustomDocument {
     });
   }
 
+  /** Starts what has not been measured yet; the figures arrive as changes. */
+  measureSparsity(patterns: readonly PatternName[]): void {
+    if (this.uri.scheme === 'file') {
+      this.sparsity.measure(this.access, patterns);
+    }
+  }
+
+  maskBlock(place: BlockPlace, pattern: PatternName, signal: CancelSignal): Promise<MaskBlock> {
+    return this.services.worker.request('model/maskBlock', { ...this.access, place, pattern }, signal);
+  }
+
   graph(index: number, signal: CancelSignal): Promise<GraphStructure> {
     const params = { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted, graph: index };
     return this.services.worker.request('model/graph', params, signal);
@@ -157,13 +187,17 @@ export class ModelDocument implements vscode.CustomDocument {
     this.store.dispose();
   }
 
+  private get access(): ModelAccess {
+    return { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted };
+  }
+
   private async readModel(signal: AbortSignal): Promise<void> {
     if (this.uri.scheme !== 'file') {
       this.update({ model: { status: 'failed', error: notOnDisk(this.uri) } });
       return;
     }
     const { worker } = this.services;
-    const access = { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted };
+    const { access } = this;
     const summary = await worker.request('model/open', access, signal);
     this.update({ model: { status: 'ready', value: summary } });
     if (vscode.workspace.isTrusted && summary.layers.some((layer) => layer.macs === undefined)) {

@@ -1,5 +1,11 @@
 import { LatheError } from '../base/errors';
+import { LARGEST_GROUP, type BlockPlace, type PatternName } from '../protocol/sparsity';
 import type { Budget, Pin } from '../protocol/webviewProtocol';
+
+/** Rows and columns of a block that may be asked for at once. */
+const LARGEST_BLOCK = 128;
+/** Patterns in one request. */
+const MOST_PATTERNS = 64;
 
 /** What comes from a webview is unknown until it has passed one of these. */
 
@@ -41,6 +47,51 @@ export function parsePins(value: unknown): Pin[] {
       ...width('activationBits', activationBits),
     };
   });
+}
+
+export function parsePatterns(value: unknown): PatternName[] {
+  if (!Array.isArray(value) || value.length > MOST_PATTERNS) {
+    throw malformed('a list of N:M patterns');
+  }
+  return value.map(parsePattern);
+}
+
+export function parsePattern(value: unknown): PatternName {
+  const { keep, group } = record(value, 'an N:M pattern');
+  const pattern = { keep: whole(keep, 'an N:M pattern'), group: whole(group, 'an N:M pattern') };
+  if (pattern.keep < 1 || pattern.keep >= pattern.group || pattern.group > LARGEST_GROUP) {
+    throw malformed('an N:M pattern');
+  }
+  return pattern;
+}
+
+export function parsePlace(value: unknown): BlockPlace {
+  const what = 'a block of a weight';
+  const place = record(value, what);
+  const size = (number: unknown) => Math.min(whole(number, what), LARGEST_BLOCK);
+  return {
+    layer: parseText(place.layer),
+    rowGroup: whole(place.rowGroup, what),
+    position: whole(place.position, what),
+    row: whole(place.row, what),
+    column: whole(place.column, what),
+    rows: size(place.rows),
+    columns: size(place.columns),
+  };
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) {
+    throw malformed(what);
+  }
+  return value as Record<string, unknown>;
+}
+
+function whole(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw malformed(what);
+  }
+  return value;
 }
 
 function amount<K extends string>(key: K, value: unknown): { [P in K]?: number } {

@@ -1,7 +1,8 @@
 import type * as vscode from 'vscode';
 import type { CancelSignal, Params, Result } from '../protocol/channel';
 import type { LayerStatistics } from '../protocol/model';
-import type { WorkerRequests } from '../protocol/workerProtocol';
+import type { LayerSparsity, PatternName } from '../protocol/sparsity';
+import type { ModelAccess, WorkerRequests } from '../protocol/workerProtocol';
 import { BackgroundProcess } from './backgroundProcess';
 import type { Log } from './log';
 import { settings } from './settings';
@@ -13,6 +14,7 @@ import { settings } from './settings';
 export class WorkerClient implements vscode.Disposable {
   private process: BackgroundProcess | undefined;
   private readonly statistics = new Map<number, (layers: readonly LayerStatistics[]) => void>();
+  private readonly sparsity = new Map<number, (layers: readonly LayerSparsity[]) => void>();
   private nextToken = 1;
   private disposed = false;
 
@@ -49,6 +51,22 @@ export class WorkerClient implements vscode.Disposable {
     }
   }
 
+  /** Streams the masks of a model; resolves when every layer has been measured. */
+  async readSparsity(
+    access: ModelAccess,
+    patterns: readonly PatternName[],
+    onLayers: (layers: readonly LayerSparsity[]) => void,
+    signal: CancelSignal,
+  ): Promise<void> {
+    const token = this.nextToken++;
+    this.sparsity.set(token, onLayers);
+    try {
+      await this.request('model/sparsity', { ...access, token, patterns }, signal);
+    } finally {
+      this.sparsity.delete(token);
+    }
+  }
+
   dispose(): void {
     this.disposed = true;
     this.process?.dispose();
@@ -69,6 +87,7 @@ export class WorkerClient implements vscode.Disposable {
       onOutput: (line) => this.log.info(`worker: ${line}`),
       listeners: {
         'model/statistics': ({ token, layers }) => this.statistics.get(token)?.(layers),
+        'model/sparsity': ({ token, layers }) => this.sparsity.get(token)?.(layers),
         log: ({ level, message }) => this.log[level](message),
       },
     });

@@ -10,6 +10,7 @@ import type {
 } from './job';
 import type { GraphStructure } from './graph';
 import type { LayerStatistics, ModelSummary } from './model';
+import type { BlockPlace, LayerSparsity, MaskBlock, MaskMethod, PatternName, SparsityState } from './sparsity';
 
 /**
  * The link between the model editor's webview and the extension host.
@@ -86,6 +87,7 @@ export interface EditorState {
   readonly trusted: boolean;
   readonly model: Slot<ModelSummary>;
   readonly statistics: StatisticsState;
+  readonly sparsity: SparsityState;
   /** The recipe in use; undefined when there is none for this model. */
   readonly recipe: RecipeInfo | undefined;
   /** All recipes of the workspace for this model, for choosing. */
@@ -117,7 +119,7 @@ export interface StatisticsState {
   readonly error?: WireError;
 }
 
-export type EditorTab = 'overview' | 'layers' | 'graph' | 'bits';
+export type EditorTab = 'overview' | 'layers' | 'graph' | 'bits' | 'sparsity';
 
 /** What the webview may ask the extension. */
 export interface EditorRequests {
@@ -140,6 +142,14 @@ export interface EditorRequests {
     params: { readonly pins: readonly Pin[]; readonly precision: 'hull' | 'exact' };
     result: FrontierView;
   };
+
+  /**
+   * Measures these patterns on every layer that has not been measured with them, in any view of the document. Answers
+   * at once; figures come as `sparsity/received`.
+   */
+  'sparsity/measure': { params: { readonly patterns: readonly PatternName[] }; result: null };
+  /** Weights and masks of a window. Abort a request when the window has moved on. */
+  'sparsity/block': { params: { readonly place: BlockPlace; readonly pattern: PatternName }; result: MaskBlock };
 
   /** One graph of the model: 0 is its own, others are bodies of If, Loop and Scan. */
   'graph/read': { params: { readonly graph: number }; result: GraphStructure };
@@ -195,6 +205,8 @@ export interface EditorNotifications {
   };
   /** New statistics, by layer name; may repeat a layer. Follows `statistics` of the last whole state. */
   'statistics/received': { readonly layers: readonly LayerStatistics[]; readonly complete: boolean };
+  /** Masks of more layers or patterns; adds to `sparsity` of the state, whose other fields it replaces. */
+  'sparsity/received': { readonly layers: readonly LayerSparsity[]; readonly state: Omit<SparsityState, 'layers'> };
   /** A command of the palette that acts inside the view. */
   'view/run': { readonly command: EditorCommand };
 }
@@ -234,4 +246,11 @@ export interface PersistedViewState {
   readonly inspectorWidth?: number;
   /** What the Graph tab is coloured by. */
   readonly graphMeasure?: string;
+  /** What the Sparsity tab shows. */
+  readonly sparsity?: SparsityChoice;
+}
+
+/** A pattern and how its mask is found; `dense` shows the weight as it is. */
+export interface SparsityChoice extends PatternName {
+  readonly method: MaskMethod | 'dense';
 }

@@ -10,12 +10,13 @@ import type {
 } from './job';
 import type { GraphStructure } from './graph';
 import type { LayerStatistics, ModelSummary } from './model';
+import type { BlockPlace, LayerSparsity, MaskBlock, PatternDiversity, PatternName } from './sparsity';
 import type { Budget, Pin } from './webviewProtocol';
 
 /**
  * The link between the extension host and a background process. The same program serves quick questions in one
  * long-lived process and each job in a process of its own, so that a job can be killed without losing the answers.
- * Weights never travel: paths, figures and summaries do.
+ * Weights do not travel, apart from the small block of them that is looked at: paths, figures and summaries do.
  */
 export const WORKER_PROTOCOL_VERSION = 1;
 
@@ -77,6 +78,24 @@ export interface WorkerRequests {
   'model/inferShapes': { params: ModelAccess; result: ModelSummary };
   /** Reads every weight once; figures arrive as `model/statistics` with the same token before the answer. */
   'model/statistics': { params: ModelAccess & { readonly token: number }; result: null };
+  /**
+   * Finds the masks of these patterns on every layer; figures arrive as `model/sparsity` with the same token before the
+   * answer. What was measured of the file as it is now is not measured again.
+   */
+  'model/sparsity': {
+    params: ModelAccess & { readonly token: number; readonly patterns: readonly PatternName[] };
+    result: null;
+  };
+  /** How many masks patterns admit, in the order asked. */
+  'masks/diversity': {
+    params: { readonly patterns: readonly PatternName[] };
+    result: { readonly diversity: readonly PatternDiversity[] };
+  };
+  /** A window of one layer's weights with its masks. */
+  'model/maskBlock': {
+    params: ModelAccess & { readonly place: BlockPlace; readonly pattern: PatternName };
+    result: MaskBlock;
+  };
   /** One graph of the model for drawing; structure only. */
   'model/graph': { params: ModelAccess & { readonly graph: number }; result: GraphStructure };
   /** Text of a first recipe and where it belongs. Nothing is written. */
@@ -152,6 +171,7 @@ export interface WorkerRequests {
 
 export interface WorkerNotifications {
   'model/statistics': { readonly token: number; readonly layers: readonly LayerStatistics[] };
+  'model/sparsity': { readonly token: number; readonly layers: readonly LayerSparsity[] };
   'job/snapshot': JobSnapshot;
   'job/log': { readonly id: JobId; readonly line: string };
   log: { readonly level: 'info' | 'warn' | 'error'; readonly message: string };

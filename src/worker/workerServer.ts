@@ -5,6 +5,7 @@ import { CancelledError, invariant, LatheError, throwIfCancelled } from '../base
 import { initialRecipe } from '../job/recipe/initialRecipe';
 import { Channel, type Handlers, type Link } from '../protocol/channel';
 import type { LayerStatistics } from '../protocol/model';
+import type { LayerSparsity, PatternName } from '../protocol/sparsity';
 import {
   WORKER_PROTOCOL_VERSION,
   type ModelAccess,
@@ -14,6 +15,7 @@ import {
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
 import { JobProcess } from './jobProcess';
+import { LayerMasks } from './layerMasks';
 import { layerStatistics } from './layerStatistics';
 import { lockState } from './lockState';
 import { modelGraph } from './modelGraph';
@@ -32,6 +34,7 @@ const STATISTICS_INTERVAL_MS = 100;
 export class WorkerServer {
   private readonly channel: Channel<WorkerSide, WorkerClientSide>;
   private readonly models = new OpenModels();
+  private readonly masks = new LayerMasks();
   private readonly allocations = new AllocationViews();
   private job: { readonly process: JobProcess; readonly done: Promise<void> } | undefined;
 
@@ -59,7 +62,7 @@ export class WorkerServer {
   }
 
   private handlers(): Handlers<WorkerSide> {
-    const { models, allocations } = this;
+    const { models, masks, allocations } = this;
     return {
       'model/open': (access) => {
         const { model, shapes } = models.open(access);
@@ -75,6 +78,12 @@ export class WorkerServer {
         await this.streamStatistics(access, token, signal);
         return null;
       },
+      'model/sparsity': async ({ token, patterns, ...access }, signal) => {
+        await this.streamSparsity(access, patterns, token, signal);
+        return null;
+      },
+      'masks/diversity': ({ patterns }) => ({ diversity: masks.diversity(patterns) }),
+      'model/maskBlock': ({ place, pattern, ...access }) => masks.block(models.open(access).layers, place, pattern),
       'model/graph': ({ graph, ...access }) => {
         const { model, layers, shapes } = models.open(access);
         return modelGraph(model, layers, shapes, graph);
@@ -158,6 +167,30 @@ export class WorkerServer {
         send();
       }
     }
+    send();
+  }
+
+  private async streamSparsity(
+    access: ModelAccess,
+    patterns: readonly PatternName[],
+    token: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let lot: LayerSparsity[] = [];
+    let sentAt = Date.now();
+    const send = () => {
+      if (lot.length > 0) {
+        this.channel.notify('model/sparsity', { token, layers: lot });
+        lot = [];
+        sentAt = Date.now();
+      }
+    };
+    await this.masks.stream(this.models.open(access).layers, patterns, signal, (layer) => {
+      lot.push(layer);
+      if (Date.now() - sentAt >= STATISTICS_INTERVAL_MS) {
+        send();
+      }
+    });
     send();
   }
 

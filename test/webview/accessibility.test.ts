@@ -37,7 +37,7 @@ describe('webview accessibility', function () {
     it(`has no violations in any view, ${theme}`, async () => {
       const editor = await suite.open('optimized', { theme });
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
-      for (const tab of ['Overview', 'Layers', 'Bits'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         assert.deepEqual(await violations(editor), [], tab);
       }
@@ -45,6 +45,14 @@ describe('webview accessibility', function () {
       await editor.page.keyboard.press('Enter');
       assert.deepEqual(await violations(editor), [], 'menu');
       await editor.page.keyboard.press('Escape');
+      await editor.showTab('Sparsity');
+      await editor.page.locator('.block-pane').focus();
+      await editor.page.keyboard.press('ArrowDown');
+      for (const name of ['Weight block as table', 'Magnitude kept as table', 'Mask diversity as table']) {
+        await editor.page.getByRole('button', { name }).click();
+      }
+      await editor.settled();
+      assert.deepEqual(await violations(editor), [], 'tables of the sparsity view');
       await editor.showTab('Layers');
       await editor.page.getByRole('button', { name: 'Columns' }).click();
       await editor.settled();
@@ -55,7 +63,7 @@ describe('webview accessibility', function () {
   for (const name of ['opened', 'broken', 'untrusted', 'tiny'] as const) {
     it(`has no violations at 600 pixels, ${name}`, async () => {
       const editor = await suite.open(name, { width: 600 });
-      for (const tab of ['Overview', 'Layers', 'Bits'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         assert.deepEqual(await violations(editor), [], tab);
       }
@@ -102,12 +110,12 @@ describe('webview accessibility', function () {
     const editor = await suite.open('optimized');
     for (const width of [600, 640, 860, 1180, 2000]) {
       await editor.resize(width);
-      for (const tab of ['Overview', 'Layers', 'Bits'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         const over = await editor.page.evaluate(() =>
           [
             ...document.querySelectorAll(
-              'body, .editor, .overview, .bits, .title-line, .answers, .tabs, .toolbar, .inspector',
+              'body, .editor, .overview, .bits, .sparsity, .title-line, .answers, .tabs, .toolbar, .inspector',
             ),
           ]
             .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'none')

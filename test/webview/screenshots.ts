@@ -1,4 +1,4 @@
-/** Pictures of the model editor in every theme, for the documentation: `npx tsx test/webview/screenshots.ts`. */
+/** Pictures of the model editor in every theme, for the documentation: `npx tsx test/webview/screenshots.ts [PART OF A NAME]`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FixtureName } from './fixtures/fixtureState';
@@ -8,8 +8,10 @@ import { buildWebview, launchBrowser, startServer, themeKinds } from './host/web
 interface Picture {
   readonly name: string;
   readonly fixture: FixtureName;
-  readonly tab: 'Overview' | 'Layers' | 'Bits';
+  readonly tab: 'Overview' | 'Layers' | 'Bits' | 'Sparsity';
   readonly options: SessionOptions;
+  /** Pressed in the Sparsity tab. */
+  readonly choice?: { readonly pattern: string; readonly method: string };
 }
 
 const pictures: readonly Picture[] = [
@@ -19,6 +21,21 @@ const pictures: readonly Picture[] = [
     tab: 'Bits',
     options: { theme },
   })),
+  ...themeKinds.map((theme): Picture => ({
+    name: `sparsity-${theme}`,
+    fixture: 'optimized',
+    tab: 'Sparsity',
+    options: { theme },
+    choice: { pattern: '4:8', method: 'transposable' },
+  })),
+  {
+    name: 'sparsity-light-narrow',
+    fixture: 'optimized',
+    tab: 'Sparsity',
+    options: { theme: 'light', width: 640, height: 1100 },
+    choice: { pattern: '2:4', method: 'row-wise' },
+  },
+  { name: 'sparsity-wide-dark', fixture: 'optimized', tab: 'Sparsity', options: { theme: 'dark', width: 2000 } },
   { name: 'layers-light', fixture: 'analyzed', tab: 'Layers', options: { theme: 'light' } },
   { name: 'layers-dark', fixture: 'analyzed', tab: 'Layers', options: { theme: 'dark' } },
   { name: 'overview-dark', fixture: 'analyzed', tab: 'Overview', options: { theme: 'dark' } },
@@ -32,13 +49,18 @@ async function main(): Promise<void> {
   await buildWebview();
   const browser = await launchBrowser();
   const { server, address } = await startServer();
-  for (const { name, fixture, tab, options } of pictures) {
+  const wanted = process.argv[2] ?? '';
+  for (const { name, fixture, tab, options, choice } of pictures.filter((picture) => picture.name.includes(wanted))) {
     const editor = await EditorSession.open(browser, address, fixture, options);
     await editor.showTab(tab);
     if (fixture !== 'huge') {
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
     }
     await editor.settled();
+    if (choice !== undefined) {
+      await editor.page.getByRole('radio', { name: choice.pattern, exact: true }).click();
+      await editor.page.getByRole('radio', { name: choice.method, exact: true }).click();
+    }
     await editor.settled();
     await editor.page.screenshot({ path: join(target, `${name}.png`) });
     await editor.close();

@@ -4,13 +4,13 @@ import { Chart, crisp, svgLine, svgText } from './chart';
 import { linearScale, ticks } from './scale';
 
 const FONT = '11px';
-const HEAD = 20;
+const HEAD = 16;
 const FOOT = 20;
 /** Height of one row of marks inside a lane. */
-const STEP = 6;
-const LANE_PADDING = 10;
+const STEP = 5;
+const LANE_PADDING = 8;
 const MARK = 3.25;
-const COLUMN_GAP = 16;
+const COLUMN_GAP = 14;
 const LEAST_PLOT = 120;
 
 export type MarkShape = 'disc' | 'diamond' | 'hollow' | 'cross' | 'plus';
@@ -52,7 +52,7 @@ export interface DotPlotInput {
   readonly description: string;
 }
 
-/** A row for each candidate, a mark for each way of taking it, the figures in columns beside: headings are the legend. */
+/** A row for each candidate, a mark for each way of taking it, the figures in columns beside. */
 export class DotPlot {
   readonly element = element('div', { class: 'dot-plot' });
   private chart: Chart | undefined;
@@ -68,7 +68,7 @@ export class DotPlot {
     const height = HEAD + input.lanes.length * laneHeight(input) + FOOT;
     if (this.chart?.height !== height) {
       this.chart = new Chart(height, input.description);
-      fill(this.element, this.chart.element);
+      fill(this.element, legendOf(input.series), this.chart.element);
     }
     const { chart } = this;
     chart.describe(input.description);
@@ -155,9 +155,19 @@ export class DotPlot {
   }
 }
 
-/** A mark by itself, for legends. */
-export function markSample(shape: MarkShape): SVGElement {
-  return svgElement('svg', { width: 9, height: 9, class: 'mark-sample', 'aria-hidden': 'true' }, mark(shape, 4.5, 4.5));
+function legendOf(series: readonly DotSeries[]): HTMLElement {
+  return element(
+    'div',
+    { class: 'legend' },
+    ...series.map(({ shape, label, title }) =>
+      element(
+        'span',
+        { class: 'legend-item', title },
+        svgElement('svg', { width: 10, height: 10, 'aria-hidden': 'true' }, mark(shape, 5, 5)),
+        label,
+      ),
+    ),
+  );
 }
 
 function laneHeight({ series }: DotPlotInput): number {
@@ -174,11 +184,11 @@ interface FigureColumn {
 function figureColumns(input: DotPlotInput, edge: number, room: number): FigureColumn[] {
   const widths: number[] = [];
   let taken = 0;
-  input.series.forEach((series, index) => {
+  input.series.forEach((_series, index) => {
     const figures = input.lanes.flatMap(({ dots }) =>
       dots.filter((dot) => dot.series === index).map((dot) => textWidth(input.figureText(dot.value), FONT)),
     );
-    const width = Math.ceil(Math.max(textWidth(series.label, FONT) + 12, ...figures)) + COLUMN_GAP;
+    const width = Math.ceil(Math.max(20, ...figures)) + COLUMN_GAP;
     if (widths.length === index && taken + width <= room) {
       widths.push(width);
       taken += width;
@@ -191,15 +201,11 @@ function figureColumns(input: DotPlotInput, edge: number, room: number): FigureC
   });
 }
 
+/** Each column of figures stands under the mark it belongs to; the legend names the marks. */
 function heading(input: DotPlotInput, columns: readonly FigureColumn[]): Child[] {
   return columns.flatMap(({ series, right }) => {
     const entry = input.series[series];
-    if (entry === undefined) {
-      return [];
-    }
-    const label = svgText(entry.label, right, 12, { anchor: 'end' });
-    label.append(svgElement('title', {}, entry.title));
-    return [label, mark(entry.shape, right - textWidth(entry.label, FONT) - 8, 8)];
+    return entry === undefined ? [] : [mark(entry.shape, right - 8, HEAD / 2 - 1)];
   });
 }
 

@@ -120,6 +120,29 @@ export function searchField(label: string, onInput: (text: string) => void): Sea
   };
 }
 
+/** A field for a few characters; Enter is `onEnter`. */
+export function textField(label: string, placeholder: string, onEnter: () => void): SearchField {
+  const field = create('vscode-text-field');
+  field.placeholder = placeholder;
+  field.ariaLabel = label;
+  field.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      onEnter();
+    }
+  });
+  return {
+    element: field,
+    get value() {
+      return field.value;
+    },
+    set value(text: string) {
+      field.value = text;
+    },
+    focus: () => field.focus(),
+  };
+}
+
 export function checkbox(label: string, checked: boolean, onChange: (checked: boolean) => void): HTMLElement {
   const box = create('vscode-checkbox');
   box.textContent = label;

@@ -6,6 +6,7 @@ import { Inspector } from '../inspector/inspector';
 import { Splitter } from '../inspector/splitter';
 import { LayersView } from '../layers/layersView';
 import { OverviewView } from '../overview/overviewView';
+import { SparsityView } from '../sparsity/sparsityView';
 import { EditorModel } from './editorModel';
 import { Header } from './header';
 import { Tabs } from './tabs';
@@ -29,6 +30,7 @@ function start(): void {
     { id: 'overview', label: 'Overview', view: new OverviewView(model) },
     { id: 'layers', label: 'Layers', view: new LayersView(model) },
     { id: 'bits', label: 'Bits', view: new BitsView(model) },
+    { id: 'sparsity', label: 'Sparsity', view: new SparsityView(model) },
   ] as const;
   const panels = views.map(({ id, label, view }) => ({
     id,

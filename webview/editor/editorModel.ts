@@ -8,6 +8,15 @@ import type {
 } from '../../src/protocol/job';
 import type { GraphStructure } from '../../src/protocol/graph';
 import type { LayerStatistics, LayerSummary } from '../../src/protocol/model';
+import {
+  USUAL_PATTERNS,
+  type BlockPlace,
+  type LayerSparsity,
+  type MaskBlock,
+  type PatternName,
+  type PatternSparsity,
+  type SparsityState,
+} from '../../src/protocol/sparsity';
 import type {
   Budget,
   EditorCommand,
@@ -17,6 +26,7 @@ import type {
   EditorTab,
   PersistedViewState,
   Pin,
+  SparsityChoice,
 } from '../../src/protocol/webviewProtocol';
 import { EditorHost } from '../host/editorHost';
 import { BudgetSolver, type SolveOutcome } from './budgetSolver';
@@ -59,11 +69,15 @@ export class EditorModel {
   /** Raised with every change of the statistics, since the map keeps its identity. */
   statisticsVersion = 0;
   statisticsComplete = false;
+  private readonly sparsityByName = new Map<string, LayerSparsity>();
+  /** Raised with every change of the masks. */
+  sparsityVersion = 0;
 
   constructor() {
     this.host = new EditorHost({
       'state/changed': (params) => this.receive(params),
       'statistics/received': (params) => this.receiveStatistics(params.layers, params.complete),
+      'sparsity/received': ({ layers, state }) => this.receiveSparsity(layers, state),
       'view/run': ({ command }) => this.runCommand(command),
     });
     this.view = this.host.load();
@@ -78,6 +92,7 @@ export class EditorModel {
       const state = await this.host.channel.request('view/ready', null);
       this.state = state;
       this.takeStatistics(state);
+      this.takeSparsity(state.sparsity);
       if (state.selectedLayer === undefined && this.view.selectedLayer !== undefined) {
         this.select(this.view.selectedLayer);
       }
@@ -133,6 +148,20 @@ export class EditorModel {
 
   statistics(name: string): LayerStatistics | undefined {
     return this.statisticsByName.get(name);
+  }
+
+  /** Masks of a layer, as far as they were measured. */
+  sparsity(name: string): LayerSparsity | undefined {
+    return this.sparsityByName.get(name);
+  }
+
+  patternOf(name: string, { keep, group }: PatternName): PatternSparsity | undefined {
+    return this.sparsityByName.get(name)?.patterns.find((entry) => entry.keep === keep && entry.group === group);
+  }
+
+  /** Pattern and method on show in the Sparsity tab. */
+  get sparsityChoice(): SparsityChoice {
+    return this.view.sparsity ?? { keep: 2, group: 4, method: 'rows' };
   }
 
   private readonly measuredByName = derived((layers: readonly LayerMeasurementView[]) => mapByName(layers));
@@ -221,6 +250,18 @@ export class EditorModel {
     this.state = { ...this.state, selectedLayer: layer };
     this.remember({ selectedLayer: layer });
     this.ask('view/selectLayer', layer === undefined ? {} : { layer }, 'The layer could not be selected');
+  }
+
+  /** Asks for the usual patterns and the one on show, as far as nobody has; what is there costs nothing. */
+  measureSparsity(): void {
+    const { keep, group } = this.sparsityChoice;
+    const usual = USUAL_PATTERNS.some((pattern) => pattern.keep === keep && pattern.group === group);
+    const patterns = usual ? USUAL_PATTERNS : [...USUAL_PATTERNS, { keep, group }];
+    this.ask('sparsity/measure', { patterns }, 'The masks were not measured');
+  }
+
+  readBlock(place: BlockPlace, pattern: PatternName, signal: AbortSignal): Promise<MaskBlock> {
+    return this.host.channel.request('sparsity/block', { place, pattern }, signal);
   }
 
   readGraph(graph: number, signal: AbortSignal): Promise<GraphStructure> {
@@ -320,6 +361,9 @@ export class EditorModel {
     if (changed.statistics !== undefined) {
       this.takeStatistics(this.state);
     }
+    if (changed.sparsity !== undefined) {
+      this.takeSparsity(changed.sparsity);
+    }
     if (this.state.recipe === undefined) {
       this.solver.stop();
       this.outcome = undefined;
@@ -343,6 +387,26 @@ export class EditorModel {
     }
     this.statisticsComplete = complete;
     this.statisticsVersion += 1;
+    this.changed();
+  }
+
+  private takeSparsity(sparsity: SparsityState): void {
+    this.sparsityByName.clear();
+    this.receiveSparsity(sparsity.layers, sparsity);
+  }
+
+  private receiveSparsity(layers: readonly LayerSparsity[], state: Omit<SparsityState, 'layers'>): void {
+    if (this.state === undefined) {
+      return;
+    }
+    for (const layer of layers) {
+      const before = this.sparsityByName.get(layer.name)?.patterns ?? [];
+      const newer = (old: PatternSparsity) =>
+        !layer.patterns.some((entry) => entry.keep === old.keep && entry.group === old.group);
+      this.sparsityByName.set(layer.name, { ...layer, patterns: [...before.filter(newer), ...layer.patterns] });
+    }
+    this.state = { ...this.state, sparsity: { ...state, layers: [] } };
+    this.sparsityVersion += 1;
     this.changed();
   }
 

@@ -1,3 +1,4 @@
+import { LARGEST_GROUP, MASK_METHODS } from '../../src/protocol/sparsity';
 import { Channel, type ChannelOptions, type Link } from '../../src/protocol/channel';
 import {
   WEBVIEW_PROTOCOL_VERSION,
@@ -6,6 +7,7 @@ import {
   type EditorTab,
   type EditorViewSide,
   type PersistedViewState,
+  type SparsityChoice,
 } from '../../src/protocol/webviewProtocol';
 
 interface VsCodeApi {
@@ -52,7 +54,7 @@ function windowLink(api: VsCodeApi): Link {
   };
 }
 
-const tabs: readonly EditorTab[] = ['overview', 'layers', 'graph', 'bits'];
+const tabs: readonly EditorTab[] = ['overview', 'layers', 'graph', 'bits', 'sparsity'];
 
 /** What an older build or a hand has left there is not trusted: foreign fields fall back to the defaults. */
 export function parseViewState(value: unknown): PersistedViewState {
@@ -60,6 +62,7 @@ export function parseViewState(value: unknown): PersistedViewState {
   const tab = tabs.find((known) => known === state.tab) ?? 'overview';
   const sort = isObject(state.sort) ? state.sort : {};
   const budget = isObject(state.budget) ? state.budget : undefined;
+  const sparsity = parseSparsity(state.sparsity);
   return {
     version: 1,
     tab,
@@ -70,6 +73,7 @@ export function parseViewState(value: unknown): PersistedViewState {
     ...(typeof state.selectedLayer === 'string' && { selectedLayer: state.selectedLayer }),
     ...(typeof state.graphMeasure === 'string' && { graphMeasure: state.graphMeasure }),
     ...(isFinite(state.inspectorWidth) && { inspectorWidth: state.inspectorWidth }),
+    ...(sparsity !== undefined && { sparsity }),
     ...(budget !== undefined && {
       budget: {
         ...(isFinite(budget.size) && { size: budget.size }),
@@ -78,6 +82,19 @@ export function parseViewState(value: unknown): PersistedViewState {
       },
     }),
   };
+}
+
+function parseSparsity(value: unknown): SparsityChoice | undefined {
+  const { keep, group, method } = isObject(value) ? value : {};
+  const known = (['dense', ...MASK_METHODS] as const).find((one) => one === method);
+  if (!isWhole(keep) || !isWhole(group) || known === undefined || keep < 1 || keep >= group || group > LARGEST_GROUP) {
+    return undefined;
+  }
+  return { keep, group, method: known };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

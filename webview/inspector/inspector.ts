@@ -7,7 +7,7 @@ import { linkButton } from '../controls/toolkit';
 import type { EditorModel, View } from '../editor/editorModel';
 import { loadingLine } from '../editor/messages';
 import { refusals } from '../layers/layerRow';
-import { bytes, compact, exact, layerLoss, share, significant } from '../text/numbers';
+import { bytes, compact, exact, layerLoss, share, significant, UNKNOWN } from '../text/numbers';
 import { WeightHistogram } from './histogram';
 import { LossByBits } from './lossByBits';
 
@@ -53,6 +53,7 @@ export class Inspector implements View {
       model.state?.measurements,
       model.state?.statistics.error,
       model.statisticsComplete,
+      model.sparsity(name),
     ];
     if (this.drawn.length > 0 && inputs.every((input, index) => input === this.drawn[index])) {
       return;
@@ -94,7 +95,7 @@ export class Inspector implements View {
       this.refused(layer),
       this.weights(layer, statistics),
       this.sensitivity(layer),
-      statistics === undefined ? undefined : sparsity(statistics),
+      statistics === undefined ? undefined : this.sparsity(layer, statistics),
       this.recipe(layer),
     ];
   }
@@ -207,6 +208,39 @@ export class Inspector implements View {
     return section(title, this.lossByBits.element, range);
   }
 
+  /** Compliance as it is; what masks keep, once they were measured for the Sparsity tab. */
+  private sparsity(layer: LayerSummary, statistics: LayerStatistics): HTMLElement {
+    const { model } = this;
+    const measured = model.sparsity(layer.name);
+    const masks = statistics.nm.map((entry) => model.patternOf(layer.name, entry)?.masks?.methods);
+    const hasMasks = masks.some((entry) => entry !== undefined);
+    const table = figureTable(
+      'N:M sparsity: share of groups along the reduction axis with at most N non-zeros of M, and share of the magnitude that masks keep',
+      ['N:M', 'complies', ...(hasMasks ? ['rows keep', 'transposable'] : [])],
+      statistics.nm.map((entry, index) => [
+        `${entry.keep}:${entry.group}`,
+        entry.eligible ? share(entry.compliance) : 'not eligible',
+        ...(hasMasks ? [masks[index]?.rows, masks[index]?.exact].map((mask) => maskText(mask?.retained)) : []),
+      ]),
+    );
+    statistics.nm.forEach((entry, index) => {
+      const cell = table.tBodies[0]?.rows[index]?.cells[1];
+      if (!entry.eligible && cell !== undefined) {
+        cell.classList.add('quiet');
+        cell.title = entry.reason ?? '';
+      }
+    });
+    const reasons = new Set(statistics.nm.flatMap((entry) => (entry.reason === undefined ? [] : [entry.reason])));
+    return section(
+      'Sparsity',
+      table,
+      ...[...reasons].map((reason) => element('div', { class: 'hint', text: reason })),
+      measured === undefined && layer.sparsify.possible
+        ? linkButton('What masks keep', () => model.showTab('sparsity'))
+        : undefined,
+    );
+  }
+
   private recipe(layer: LayerSummary): HTMLElement | undefined {
     const recipe = this.model.state?.recipe;
     if (recipe === undefined) {
@@ -246,22 +280,6 @@ function pairs(rows: readonly (readonly [string, Child])[]): HTMLElement {
   );
 }
 
-function sparsity(statistics: LayerStatistics): HTMLElement {
-  const table = figureTable(
-    'N:M compliance: share of groups along the reduction axis with at most N non-zeros of M',
-    ['N:M', 'groups that comply'],
-    statistics.nm.map((entry) => [
-      `${entry.keep}:${entry.group}`,
-      entry.eligible ? share(entry.compliance) : 'not eligible',
-    ]),
-  );
-  statistics.nm.forEach((entry, index) => {
-    const cell = table.tBodies[0]?.rows[index]?.cells[1];
-    if (!entry.eligible && cell !== undefined) {
-      cell.classList.add('quiet');
-      cell.title = entry.reason ?? '';
-    }
-  });
-  const reasons = [...new Set(statistics.nm.flatMap((entry) => (entry.reason === undefined ? [] : [entry.reason])))];
-  return section('Sparsity', table, ...reasons.map((reason) => element('div', { class: 'hint', text: reason })));
+function maskText(retained: number | undefined): string {
+  return retained === undefined ? UNKNOWN : share(retained);
 }

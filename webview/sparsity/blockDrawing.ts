@@ -6,7 +6,7 @@ import { svgElement, type Child } from '../controls/element';
 /** Steps of the colour ramp; more cannot be told apart. */
 export const LEVELS = 6;
 /** Room for the channel numbers. */
-export const MARGIN = { left: 34, top: 18 };
+export const MARGIN = { left: 30, top: 18 };
 
 /** Which cells of a block are kept; all of them without a mask. */
 export function keptCells(block: MaskBlock, method: SparsityChoice['method']): readonly boolean[] {

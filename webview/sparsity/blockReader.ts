@@ -17,7 +17,7 @@ export class BlockReader {
   constructor(private readonly model: EditorModel) {}
 
   /** Shows the block that was there until the new one is. */
-  want(place: BlockPlace, pattern: PatternName): void {
+  want(place: BlockPlace, { keep, group }: PatternName): void {
     const source = this.model.layers;
     if (source !== this.source) {
       this.source = source;
@@ -25,7 +25,7 @@ export class BlockReader {
       this.wanted = '';
       this.block = undefined;
     }
-    const key = JSON.stringify([place, pattern.keep, pattern.group]);
+    const key = JSON.stringify([place, keep, group]);
     if (key === this.wanted) {
       return;
     }
@@ -44,7 +44,7 @@ export class BlockReader {
     }
     const request = new AbortController();
     this.request = request;
-    this.model.readBlock(place, pattern, request.signal).then(
+    this.model.readBlock(place, { keep, group }, request.signal).then(
       (block) => this.take(key, block),
       (error: unknown) => {
         if (key === this.wanted && !RemoteError.is(error, 'cancelled')) {

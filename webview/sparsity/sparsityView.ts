@@ -29,7 +29,6 @@ import { WeightBlock } from './weightBlock';
 
 /** Lines of the list of reasons; the table has them all. */
 const MOST_REASONS = 50;
-const OTHER = 'other';
 
 const retainedSeries: readonly DotSeries[] = [
   { label: methodNames.rows, title: methodTitles.rows, shape: 'disc', row: 0 },
@@ -54,7 +53,8 @@ export class SparsityView implements View {
   readonly element: HTMLElement;
   private readonly patterns: Segments<string>;
   private readonly method: Segments<SparsityChoice['method']>;
-  private readonly counted = element('span', { class: 'toolbar-count', attributes: { role: 'status' } });
+  private readonly counted = element('span', { attributes: { role: 'status' } });
+  private readonly other: HTMLButtonElement;
   private readonly why = linkButton('', () => this.showReasons());
   private readonly empty = element('div', { class: 'table-empty' });
   private readonly pictures: HTMLElement;
@@ -62,7 +62,6 @@ export class SparsityView implements View {
   private readonly tableSection: HTMLElement;
   private readonly block: WeightBlock;
   private readonly scope: Segments<'layer' | 'all'>;
-  private readonly scopeNote = element('span', { class: 'section-note' });
   private readonly retained: DotPlot;
   private readonly retainedTable: ChartWithTable;
   private readonly diversity: DotPlot;
@@ -72,6 +71,8 @@ export class SparsityView implements View {
   private allLayers = false;
   private sort: Sort | undefined;
   private drawn: readonly unknown[] = [];
+  /** The first wish is on its way. */
+  private asked = false;
 
   constructor(private readonly model: EditorModel) {
     this.patterns = new Segments<string>('Pattern', (key) => this.choosePattern(key));
@@ -92,8 +93,8 @@ export class SparsityView implements View {
       element(
         'div',
         { class: 'section-head' },
-        element('h2', { class: 'section-title', text: '|w| kept' }),
-        this.scopeNote,
+        element('h2', { class: 'section-title', text: 'Magnitude kept' }),
+        element('span', { class: 'section-note', text: '% of Σ|w|' }),
         element('span', { class: 'spacer' }),
         this.scope.element,
         this.retainedTable.toggle,
@@ -105,7 +106,7 @@ export class SparsityView implements View {
         'div',
         { class: 'section-head' },
         element('h2', { class: 'section-title', text: 'Mask diversity' }),
-        element('span', { class: 'section-note', text: 'log₁₀ of the masks on 64 weights, one 8 × 8 tile' }),
+        element('span', { class: 'section-note', text: 'log₁₀ of masks on 64 weights' }),
         element('span', { class: 'spacer' }),
         this.diversityTable.toggle,
       ),
@@ -118,15 +119,9 @@ export class SparsityView implements View {
       this.block.element,
       element('div', { class: 'sparsity-charts' }, retainedSection, diversitySection),
     );
-    this.toolbar = element(
-      'div',
-      { class: 'toolbar' },
-      this.patterns.element,
-      this.method.element,
-      element('span', { class: 'toolbar-status' }, this.counted, this.why),
-      element('span', { class: 'spacer' }),
-      linkButton('Copy as CSV', () => this.copyCsv()),
-    );
+    this.other = linkButton('N:M…', () => this.enterPattern(), 'Another pattern');
+    this.other.setAttribute('aria-haspopup', 'dialog');
+    this.toolbar = element('div', { class: 'toolbar' }, this.patterns.element, this.other, this.method.element);
     this.table = new VirtualTable<SparsityRow>({
       label: 'Sparsity by layer',
       key: (row) => row.layer.name,
@@ -137,7 +132,19 @@ export class SparsityView implements View {
       },
       rowClass: (row) => (whyNot(row) === undefined ? '' : 'is-refused'),
     });
-    this.tableSection = element('section', { class: 'sparsity-table-section' }, this.table.element);
+    this.tableSection = element(
+      'section',
+      { class: 'sparsity-table-section', attributes: { 'aria-label': 'Layers' } },
+      element(
+        'div',
+        { class: 'section-head' },
+        element('h2', { class: 'section-title', text: 'Layers' }),
+        element('span', { class: 'section-note' }, this.counted, this.why),
+        element('span', { class: 'spacer' }),
+        linkButton('Copy as CSV', () => this.copyCsv()),
+      ),
+      this.table.element,
+    );
     this.element = element('div', { class: 'sparsity' }, this.toolbar, this.empty, this.pictures, this.tableSection);
   }
 
@@ -153,16 +160,17 @@ export class SparsityView implements View {
     if (message !== undefined || state === undefined) {
       return;
     }
-    if (state.sparsity.status === 'idle') {
+    const idle = state.sparsity.status === 'idle';
+    if (idle && !this.asked) {
       model.measureSparsity();
     }
+    this.asked = idle;
     if (model.selected === undefined) {
       // A picture says more than a request to click.
       model.select((model.layers.find((layer) => layer.sparsify.possible) ?? model.layers[0])?.name);
     }
     const choice = model.sparsityChoice;
     this.block.update(model.selected, choice);
-    this.table.select(state.selectedLayer);
     const inputs = [model.layers, model.sparsityVersion, choice, state.selectedLayer, this.allLayers, this.sort];
     if (inputs.every((input, index) => input === this.drawn[index]) && this.drawn.length > 0) {
       return;
@@ -208,14 +216,11 @@ export class SparsityView implements View {
     const pattern = parsePatternText(key, LARGEST_GROUP);
     if (pattern !== undefined) {
       this.choose(pattern);
-    } else {
-      this.enterPattern();
     }
   }
 
   /** Any N:M: a field under the button, checked as it is typed. */
   private enterPattern(): void {
-    const anchor = this.patterns.element.lastElementChild ?? this.patterns.element;
     const hint = element('p', {
       class: 'hint',
       text: `Kept : group, for example 3:8. Groups of up to ${LARGEST_GROUP}; large ones take a while`,
@@ -231,14 +236,13 @@ export class SparsityView implements View {
       }
     };
     const field = textField('Pattern', 'N:M', use);
-    const popup = showPopup(
-      anchor.getBoundingClientRect(),
+    showPopup(
+      this.other.getBoundingClientRect(),
       { role: 'dialog', label: 'Other pattern', class: 'pattern-popup' },
       field.element,
       linkButton('Use', use),
       hint,
     );
-    void popup;
     requestAnimationFrame(() => field.focus());
   }
 
@@ -246,14 +250,11 @@ export class SparsityView implements View {
     const { model } = this;
     const chosen = patternText(choice);
     this.patterns.update(
-      [
-        ...this.shownPatterns.map((pattern) => ({
-          value: patternText(pattern),
-          label: patternText(pattern),
-          title: `At most ${pattern.keep} non-zeros in ${pattern.group} consecutive weights`,
-        })),
-        { value: OTHER, label: 'N:M…', title: 'Another pattern' },
-      ],
+      this.shownPatterns.map((pattern) => ({
+        value: patternText(pattern),
+        label: patternText(pattern),
+        title: `At most ${pattern.keep} non-zeros in ${pattern.group} consecutive weights`,
+      })),
       chosen,
     );
     this.method.update(
@@ -297,10 +298,10 @@ export class SparsityView implements View {
     const all = this.allLayers || selected === undefined;
     this.scope.update(
       [
-        { value: 'layer', label: 'layer', title: 'The selected layer' },
+        { value: 'layer', label: 'this layer', title: 'The selected layer' },
         {
           value: 'all',
-          label: 'all',
+          label: 'all layers',
           title: 'All eligible layers, weighted by parameters; lines run from the least to the greatest',
         },
       ],
@@ -309,7 +310,6 @@ export class SparsityView implements View {
     const names = all ? model.layers.map((layer) => layer.name) : [selected.name];
     const lanes = patternCandidates(model, this.shownPatterns, names);
     const what = all ? 'all eligible layers' : selected.shortName;
-    this.scopeNote.textContent = all ? 'share of Σ|w|, mean over layers and range' : `share of Σ|w| of ${what}`;
     const values = lanes.flatMap(({ candidates }) =>
       candidates.flatMap(({ retained, spread }) => [retained, ...(spread ?? [])]),
     );
@@ -328,8 +328,8 @@ export class SparsityView implements View {
       })),
       selected: patternText(choice),
       domain: [low, 1],
-      tickText: (value) => share(value),
-      figureText: (value) => share(value),
+      tickText: (value) => String(Math.round(value * 100)),
+      figureText: (value) => (value * 100).toFixed(1),
       description: `Share of the magnitude that each pattern keeps of ${what}: the table has the figures`,
     });
     this.retainedTable.setTable(() =>
@@ -390,8 +390,8 @@ export class SparsityView implements View {
     if (comparison !== undefined) {
       const { rows24, exact48, product48 } = comparison;
       this.truth.textContent =
-        `4:8 transposable admits ${countText(exact48)} masks on an 8 × 8 tile, ${exact(10 ** (rows24 - exact48))} times fewer than ` +
-        `2:4 row-wise with ${countText(rows24)}. The product form, ${countText(product48)}, counts masks more than once and turns the order round.`;
+        `4:8 transposable admits ${countText(exact48)} masks on an 8 × 8 tile: ${exact(10 ** (rows24 - exact48))} times fewer than ` +
+        `2:4 row-wise, ${countText(rows24)}. The product form, ${countText(product48)}, counts masks more than once and turns the order round.`;
     }
   }
 

@@ -13,8 +13,8 @@ import { methodNames, patternText } from './names';
 
 /** Rows and columns in sight. */
 const WINDOW = 32;
-const LEAST_PITCH = 11;
-const MOST_PITCH = 22;
+const LEAST_PITCH = 10;
+const MOST_PITCH = 20;
 
 /** A window on one plane of the selected weight with its mask: scroll it, walk it with the arrow keys. */
 export class WeightBlock {
@@ -89,7 +89,7 @@ export class WeightBlock {
       element(
         'div',
         { class: 'section-head' },
-        element('h2', { class: 'section-title', text: 'Weight block' }),
+        element('h2', { class: 'section-title', text: 'Weights' }),
         this.place,
         element('span', { class: 'spacer' }),
         this.groups.element,
@@ -161,7 +161,7 @@ export class WeightBlock {
       plane.rowGroups,
       `group ${exact(this.rowGroup + 1)} of ${exact(plane.rowGroups)}`,
     );
-    this.place.textContent = placeText(block);
+    this.place.textContent = `${exact(plane.rows)} out × ${exact(plane.columns)} in`;
     this.tableToggle.setAttribute('aria-pressed', String(this.asTable));
     this.tableToggle.textContent = this.asTable ? 'as picture' : 'as table';
     fill(this.legend, ...legendItems(block, method));
@@ -188,10 +188,10 @@ export class WeightBlock {
     const height = MARGIN.top + rows * this.pitch + 1;
     setAttributes(this.svg, { width, height });
     const { style } = this.pane;
-    style.setProperty('--block-width', `${width}px`);
-    style.setProperty('--block-height', `${height}px`);
     this.pane.classList.toggle('scrolls-down', plane.rows > rows);
     this.pane.classList.toggle('scrolls-across', plane.columns > columns);
+    style.setProperty('--block-width', `${width + this.pane.offsetWidth - this.pane.clientWidth}px`);
+    style.setProperty('--block-height', `${height + this.pane.offsetHeight - this.pane.clientHeight}px`);
     this.spacer.style.setProperty('width', `${this.pane.clientWidth + (plane.columns - columns) * this.pitch}px`);
     this.spacer.style.setProperty('height', `${this.pane.clientHeight + (plane.rows - rows) * this.pitch}px`);
   }
@@ -363,23 +363,19 @@ function legendItems(block: MaskBlock, method: SparsityChoice['method']): Child[
       svgElement('rect', { x: index * 12, y: 1, width: 10, height: 10, class: `kept kept-${level}` }),
     ),
   );
-  const kept = item(
-    method === 'dense' ? `|w|, full from ${significant(block.scale, 2)}` : 'kept, stronger is larger',
-    ramp,
-  );
+  const kept = item(method === 'dense' ? `|w|, full from ${significant(block.scale, 2)}` : 'kept, by |w|', ramp);
   if (method === 'dense') {
     return [
       kept,
       item('zero', sample(svgElement('rect', { x: 1.5, y: 1.5, width: 9, height: 9, class: 'block-frame' }))),
     ];
   }
-  const lines = isTiled(method)
-    ? `${block.group} × ${block.group} tiles`
-    : `groups of ${block.group} along the input channels`;
+  const tiled = isTiled(method);
+  const lines = tiled ? `${block.group} × ${block.group} tiles` : `groups of ${block.group} along in`;
   return [
     kept,
     item(
-      'pruned, larger dot is larger',
+      'pruned, by |w|',
       svgElement(
         'svg',
         { width: 20, height: 12 },
@@ -387,7 +383,10 @@ function legendItems(block: MaskBlock, method: SparsityChoice['method']): Child[
         svgElement('circle', { cx: 14, cy: 6, r: 2.1, class: 'pruned' }),
       ),
     ),
-    item(lines, sample(svgElement('path', { d: 'M6,0v12', class: 'group-line' }))),
+    item(
+      lines,
+      sample(svgElement('path', { d: tiled ? 'M1.5,1.5h9v9h-9z' : 'M1.5,3.5h9v5h-9z', class: 'group-line' })),
+    ),
   ];
 }
 

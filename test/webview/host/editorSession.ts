@@ -8,6 +8,8 @@ import {
   type EditorState,
   type EditorViewSide,
 } from '../../../src/protocol/webviewProtocol';
+import type { BlockPlace, PatternName } from '../../../src/protocol/sparsity';
+import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
 import type { ThemeKind } from './webviewPage';
 
@@ -84,7 +86,7 @@ export class EditorSession {
     await this.settled();
   }
 
-  async showTab(tab: 'Overview' | 'Layers' | 'Bits'): Promise<void> {
+  async showTab(tab: 'Overview' | 'Layers' | 'Bits' | 'Sparsity'): Promise<void> {
     await this.page.getByRole('tab', { name: tab }).click();
     await this.settled();
   }
@@ -134,6 +136,29 @@ export class EditorSession {
     );
   }
 
+  private get layers() {
+    return this.state.model.status === 'ready' ? this.state.model.value.layers : [];
+  }
+
+  /** In two lots, as the figures of a real model stream in. */
+  private measureSparsity(patterns: readonly PatternName[]): void {
+    const known = new Set(this.state.sparsity.diversity.map(({ keep, group }) => `${keep}:${group}`));
+    const fresh = patterns.filter(({ keep, group }) => !known.has(`${keep}:${group}`));
+    if (fresh.length === 0) {
+      return;
+    }
+    const found = sparsityOf(this.layers, fresh);
+    const diversity = [...this.state.sparsity.diversity, ...diversityOf(fresh)];
+    const half = Math.ceil(found.length / 2);
+    const layers = this.state.sparsity.layers.concat(found);
+    this.state = { ...this.state, sparsity: { status: 'complete', layers, diversity } };
+    this.channel?.notify('sparsity/received', {
+      layers: found.slice(0, half),
+      state: { status: 'measuring', diversity },
+    });
+    this.channel?.notify('sparsity/received', { layers: found.slice(half), state: { status: 'complete', diversity } });
+  }
+
   private handlers(): Handlers<EditorHostSide> {
     const note =
       <T>(type: string, result: (params: never) => T) =>
@@ -152,6 +177,13 @@ export class EditorSession {
         this.solver.solve(budget, pins, precision === 'exact'),
       ),
       'allocation/frontier': note('allocation/frontier', ({ pins }) => this.solver.frontier(pins)),
+      'sparsity/measure': note('sparsity/measure', ({ patterns }: { patterns: readonly PatternName[] }) => {
+        this.measureSparsity(patterns);
+        return null;
+      }),
+      'sparsity/block': note('sparsity/block', ({ place, pattern }: { place: BlockPlace; pattern: PatternName }) =>
+        blockOf(this.layers, place, pattern),
+      ),
       'pins/set': note('pins/set', ({ pins }: { pins: EditorState['pins'] }) => {
         const size = this.state.recipe?.budget.size ?? 0.13;
         this.change({ pins, allocation: { status: 'ready', value: this.solver.solve({ size }, pins, true) } });
