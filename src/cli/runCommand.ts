@@ -39,12 +39,14 @@ export const runCommand: CommandRun = async (context) => {
 
 function runText(result: RunResult, style: Style, width: number, folder: string): string {
   const { outputs, allocate, resumedSteps } = result;
+  const isSparse = result.layers.some((layer) => layer.sparsity !== undefined);
   const layers = formatTable(
     [
       { title: 'Layer', max: 32 },
       { title: 'Parameters', align: 'right' },
       { title: 'W', align: 'right' },
       { title: 'A', align: 'right' },
+      ...(isSparse ? [{ title: 'Pattern' }, { title: 'Zeros', align: 'right' as const }] : []),
       { title: 'Stored as' },
       { title: 'Size', align: 'right' },
       { title: 'Loss', align: 'right' },
@@ -56,6 +58,7 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
       groupDigits(layer.parameters),
       formatBits(layer.weightBits),
       formatBits(layer.activationBits),
+      ...(isSparse ? patternCells(layer.sparsity) : []),
       layer.container,
       formatBytes(layer.sizeBits / 8),
       formatLoss(layer.predictedLoss),
@@ -74,6 +77,14 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
   const paths = [outputs.model, outputs.lock, outputs.reportJson, outputs.reportMarkdown, outputs.reportHtml];
   const written = paths.map((path) => `  ${showPath(path, folder)}\n`).join('');
   return `${layers}\n${summary(result, style, width)}\n${facts.join(' · ')}\n\nWritten:\n${written}`;
+}
+
+function patternCells(sparsity: RunResult['layers'][number]['sparsity']): string[] {
+  if (sparsity === undefined) {
+    return ['dense', '–'];
+  }
+  const { keep, group, transposable } = sparsity.pattern;
+  return [`${keep}:${group}${transposable ? ' T' : ''}`, formatPercent(sparsity.zeros)];
 }
 
 /** Size, accuracy, loss and time, before and after. */
@@ -102,6 +113,14 @@ function summary(result: RunResult, style: Style, width: number): string {
       [`${name}, simulated`, before, value(accuracy.simulated), change(accuracy.simulated)],
       [`${name}, as deployed`, before, value(accuracy.deployed), change(accuracy.deployed)],
     );
+  }
+  for (const step of result.steps.slice(0, -1)) {
+    rows.push([
+      `  ${step.name}`,
+      '',
+      step.accuracy === undefined || accuracy === undefined ? '' : formatMetric(accuracy.metric, step.accuracy),
+      `loss ${formatLoss(step.loss)}`,
+    ]);
   }
   rows.push([
     `Loss, ${allocate.lossUnit}`,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { declaredShapes, inferShapes } from '../analysis';
+import { declaredShapes, findLayers, inferShapes } from '../analysis';
 import type { InferenceRunner, RunnerValue } from '../analysis';
 import { LatheError } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
@@ -34,6 +34,8 @@ import { loadRecipe } from './recipe/loadRecipe';
 import type { Recipe, RecipeBudget } from './recipe/recipe';
 import { createReport } from './report/createReport';
 import { readReport, reportPathsOf, writeReport } from './report/reportFile';
+import type { Report } from './report/reportSchema';
+import { patternBroken } from './sparsity/patternCompliance';
 import { compress } from './compress';
 import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
@@ -265,6 +267,8 @@ function checkReport(recipe: Recipe, modelHash: string): CheckResult['problems']
       kind: 'file',
       message: `The compressed model ${report.compressed.file} is not there; run \`lathe run\`.`,
     });
+  } else {
+    problems.push(...checkPatterns(file, report));
   }
   const { accuracy } = report;
   const { accuracyDrop } = recipe.limits;
@@ -272,6 +276,24 @@ function checkReport(recipe: Recipe, modelHash: string): CheckResult['problems']
     problems.push(...brokenLimits(accuracyDrop, accuracy).map((message) => ({ kind: 'limit' as const, message })));
   }
   return problems;
+}
+
+/** Whether the exported layers still hold the patterns the report says they do, along the axes that matter. */
+function checkPatterns(file: string, report: Report): CheckResult['problems'] {
+  const wanted = report.layers.filter((layer) => layer.sparsity !== undefined);
+  if (wanted.length === 0) {
+    return [];
+  }
+  const layers = new Map(findLayers(openModel(file)).map((layer) => [layer.name, layer]));
+  return wanted.flatMap(({ name, sparsity }) => {
+    const layer = layers.get(name);
+    if (layer === undefined) {
+      return [{ kind: 'file' as const, message: `The compressed model has no layer "${name}"; run \`lathe run\`.` }];
+    }
+    const [keep, group] = sparsity!.pattern.split(':').map(Number);
+    const broken = patternBroken(layer, { keep: keep!, group: group!, transposable: sparsity!.transposable });
+    return broken === undefined ? [] : [{ kind: 'file' as const, message: `${broken} Run \`lathe run\`.` }];
+  });
 }
 
 async function calibrationHashOf(

@@ -14,6 +14,7 @@ import {
   SourceReader,
   type MomentsSource,
   type SampledInput,
+  waitingBytes,
 } from './layerMomentsSource';
 import { RuntimeProducts } from './layerMomentsProducts';
 import { sampleBatches } from './sampleBatches';
@@ -72,7 +73,7 @@ const LARGEST_BATCH = 64;
  * Runs both networks over the calibration samples and hands out the moments of one layer after the other, in running
  * order. Moments that `visit` does not keep are dropped as it returns.
  *
- * Memory: matrices of as many layers as fit half of `memoryLimit`, and the activations of one batch in the other half. A
+ * Memory: matrices and waiting columns of as many layers as fit half of `memoryLimit`, and the activations of one batch in the other half. A
  * layer whose moments do not fit gets none held out; one that does not fit even so is refused.
  * Cost: one run of the network's front part for every such group of layers.
  */
@@ -145,13 +146,14 @@ function packSources(
       }
       continue;
     }
-    if (used + bytes > limit || (values.size >= VALUES_PER_RUN && !values.has(source.value))) {
+    const waiting = waitingBytes(source, isTwofold, heldOutEvery !== 0);
+    if (used + bytes + waiting > limit || (values.size >= VALUES_PER_RUN && !values.has(source.value))) {
       groups.push([]);
       used = 0;
       values = new Set();
     }
     groups.at(-1)!.push({ source, heldOutEvery });
-    used += bytes;
+    used += bytes + waiting;
     values.add(source.value);
   }
   return groups;

@@ -1,6 +1,7 @@
 import type { Layer, ShapeTable, TensorData } from '../analysis';
 import { fakeQuantizeInto, type QuantGrid } from '../kernels';
 import {
+  columnBlockBytes,
   columnSampler,
   inputLayout,
   momentsAccumulator,
@@ -88,6 +89,12 @@ export function gridKey(grid: QuantGrid | undefined): readonly number[] | undefi
 export function momentsBytes(source: MomentsSource, isTwofold: boolean, isHeldOut: boolean): number {
   const { size, groups } = source.layout;
   return 8 * groups * size * size * (isTwofold ? 3 : 1) * (isHeldOut ? 2 : 1);
+}
+
+/** Bytes of the columns that wait for their products while one source is read. */
+export function waitingBytes(source: MomentsSource, isTwofold: boolean, isHeldOut: boolean): number {
+  // A block being filled and one that is full or spare.
+  return 2 * columnBlockBytes(source.layout) * (isTwofold ? 2 : 1) * (isHeldOut ? 2 : 1);
 }
 
 /** A tensor sent through a quantiser, in its own element type. */

@@ -3,7 +3,7 @@ import { basename, dirname, relative, sep } from 'node:path';
 import { LATHE_VERSION } from '../../base/version';
 import type { RunResult } from '../jobTypes';
 import type { Recipe } from '../recipe/recipe';
-import type { Report } from './reportSchema';
+import type { Report, ReportLayer } from './reportSchema';
 
 export interface ReportContext {
   readonly recipe: Recipe;
@@ -77,11 +77,17 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
       predictedLoss: layer.predictedLoss,
       ...optional('weightSqnr', finite(sqnr.get(layer.name)?.get(layer.weightBits))),
       ...optional('outputSqnr', finite(layer.outputSqnr)),
+      ...optional('sparsity', sparsityOf(layer.sparsity)),
       pinned: layer.pinned,
       ...optional('reason', layer.reason),
       notes: [...layer.notes],
     })),
     refused: run.refused.map(({ layer, reason }) => ({ layer, reason })),
+    steps: run.steps.map(({ name, loss, accuracy }) => ({
+      name,
+      loss: finite(loss) ?? 0,
+      ...optional('accuracy', finite(accuracy)),
+    })),
     stages: stages ?? [],
     frontier: allocate.frontier.map(({ sizeBits, loss, kind }) => ({
       size: sizeBits / allocate.floatBits,
@@ -98,6 +104,21 @@ function accuracyOf(accuracy: RunResult['accuracy']): Report['accuracy'] {
   }
   const { deployed, ...rest } = accuracy;
   return { ...rest, ...optional('deployed', deployed) };
+}
+
+function sparsityOf(sparsity: RunResult['layers'][number]['sparsity']): ReportLayer['sparsity'] {
+  if (sparsity === undefined) {
+    return undefined;
+  }
+  const { pattern, zeros, retained, maskError, error } = sparsity;
+  return {
+    pattern: `${pattern.keep}:${pattern.group}`,
+    transposable: pattern.transposable,
+    zeros,
+    retained,
+    ...optional('maskError', finite(maskError)),
+    ...optional('error', finite(error)),
+  };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

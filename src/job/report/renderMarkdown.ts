@@ -87,6 +87,7 @@ export function renderMarkdown(report: Report): string {
     'Weights and Output: signal-to-noise ratio; the output includes errors of earlier layers.',
     '',
   );
+  lines.push(...sparsityLines(report), ...stepLines(report));
   if (report.refused.length > 0) {
     lines.push(
       '## Left as they are',
@@ -122,6 +123,55 @@ export function renderMarkdown(report: Report): string {
     '',
   );
   return lines.join('\n');
+}
+
+function sparsityLines(report: Report): string[] {
+  const sparse = report.layers.flatMap((layer) =>
+    layer.sparsity === undefined ? [] : [{ ...layer.sparsity, name: layer.shortName }],
+  );
+  if (sparse.length === 0) {
+    return [];
+  }
+  const share = (value: number | undefined): string => (value === undefined ? '–' : formatPercent(value));
+  return [
+    '## Sparsity',
+    '',
+    ...table(
+      ['Layer', 'Pattern', 'Zeros', 'Magnitude kept', 'Error, mask alone', 'Error, fitted'],
+      ['left', 'left', 'right', 'right', 'right', 'right'],
+      sparse.map((layer) => [
+        code(layer.name),
+        text(`${layer.pattern}${layer.transposable ? ' transposable' : ''}`),
+        formatPercent(layer.zeros),
+        formatPercent(layer.retained),
+        share(layer.maskError),
+        share(layer.error),
+      ]),
+    ),
+    '',
+    'Errors: mean squared error of the layer output relative to the output, on samples the fit has not seen.',
+    '',
+  ];
+}
+
+function stepLines({ steps, accuracy, loss }: Report): string[] {
+  if (steps === undefined || steps.length < 2) {
+    return [];
+  }
+  return [
+    '## What each step bought',
+    '',
+    ...table(
+      ['Network', `Loss, ${loss.unit}`, accuracy === undefined ? '' : `${metricName(accuracy.metric)}, simulated`],
+      ['left', 'right', 'right'],
+      steps.map((step) => [
+        text(step.name),
+        formatLoss(step.loss),
+        step.accuracy === undefined || accuracy === undefined ? '–' : formatMetric(accuracy.metric, step.accuracy),
+      ]),
+    ),
+    '',
+  ];
 }
 
 function accuracyRows(accuracy: NonNullable<Report['accuracy']>): string[][] {

@@ -146,6 +146,19 @@ export const reportSchema = Type.Object(
     refused: Type.Array(Type.Object({ layer: Type.String(), reason: Type.String() }, closed), {
       description: 'What was left as it is, and why.',
     }),
+    steps: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ description: 'rounded, optimised, statistics tuned, bias tuned…' }),
+            loss: Type.Number({ description: 'Of the network after the step against the float one, simulated.' }),
+            accuracy: Type.Optional(Type.Number({ description: 'Its metric on the evaluation data, simulated.' })),
+          },
+          closed,
+        ),
+        { description: 'The network after each step of compression, in order: what every step bought.' },
+      ),
+    ),
     stages: Type.Array(
       Type.Object(
         {
