@@ -1,8 +1,8 @@
 import type { InputColumns, InputLayout } from './inputLayout';
 
 /** Bytes of one block over all groups, for the kernels here and for products made elsewhere, which cost a call. */
-const BLOCK_BYTES = { here: 4_194_304, elsewhere: 16_777_216 };
-const WIDEST = { here: 512, elsewhere: 2048 };
+const BLOCK_BYTES = { here: 4_194_304, elsewhere: 8_388_608 };
+const WIDEST = { here: 512, elsewhere: 1024 };
 const NARROWEST = 64;
 
 /** Columns of all groups side by side, waiting to be multiplied: [groups, size, width], float64. */
@@ -16,8 +16,7 @@ export class ColumnBlock {
     multiplied: 'here' | 'elsewhere',
   ) {
     const { size, groups } = layout;
-    const fitting = Math.floor(BLOCK_BYTES[multiplied] / (8 * size * groups));
-    this.width = Math.min(Math.max(fitting, NARROWEST), WIDEST[multiplied]);
+    this.width = blockWidth(layout, multiplied);
     this.data = new Float64Array(groups * size * this.width);
   }
 
@@ -61,4 +60,14 @@ export class ColumnBlock {
   clear(): void {
     this.filled = 0;
   }
+}
+
+/** Bytes of the widest block of a layout. */
+export function columnBlockBytes(layout: InputLayout): number {
+  return 8 * layout.groups * layout.size * blockWidth(layout, 'elsewhere');
+}
+
+function blockWidth({ size, groups }: InputLayout, multiplied: 'here' | 'elsewhere'): number {
+  const fitting = Math.floor(BLOCK_BYTES[multiplied] / (8 * size * groups));
+  return Math.min(Math.max(fitting, NARROWEST), WIDEST[multiplied]);
 }

@@ -27,7 +27,7 @@ interface BlockPair {
 export class MomentSums {
   private readonly groups: readonly GroupSums[];
   private blocks: BlockPair;
-  /** Full blocks that wait for {@link settle}, and emptied ones. */
+  /** Full blocks that wait for {@link settle}, and an emptied one. */
   private readonly waiting: BlockPair[] = [];
   private readonly spare: BlockPair[] = [];
   private columns = 0;
@@ -97,7 +97,9 @@ export class MomentSums {
     for (let blocks = waiting.shift(); blocks !== undefined; blocks = waiting.shift()) {
       await this.multiply(blocks, products);
       this.drop(blocks);
-      this.spare.push(blocks);
+      if (this.spare.length === 0 && !isLast) {
+        this.spare.push(blocks);
+      }
     }
   }
 

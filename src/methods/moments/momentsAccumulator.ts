@@ -23,7 +23,7 @@ const LARGEST = 8192;
 
 /**
  * Builds the moments of one layer's input from batches of it. Memory: one size × size float64 matrix per group, three where
- * the compressed network's input is given, the same again once a sample is held out; and blocks of 4 MB.
+ * the compressed network's input is given, the same again once a sample is held out; and blocks of columns, 8 MB each.
  */
 export class MomentsAccumulator {
   private readonly positions: PositionChoice;
