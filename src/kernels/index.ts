@@ -85,4 +85,6 @@ export {
   rowWiseMask,
   transposableMask,
 } from './masks/masks';
+export { maskPlanes, type MaskPlanesOptions } from './masks/maskPlanes';
+export { joinPositions, splitPositions } from './masks/planes';
 export { maskScore, type Cells, type Violations } from './masks/compliance';
