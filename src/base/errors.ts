@@ -26,9 +26,14 @@ export class LatheError<Code extends string = string> extends Error {
 
   readonly category: 'usage' | 'failure';
 
+  /** By name: bundles that load one another each have a copy of this class. */
   static is<C extends string>(error: unknown, code?: C): error is LatheError<C> {
-    return error instanceof LatheError && (code === undefined || error.code === code);
+    return error instanceof Error && error.name === 'LatheError' && (code === undefined || codeOf(error) === code);
   }
+}
+
+function codeOf(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** The work was stopped on request. Never shown as an error. */

@@ -37,7 +37,7 @@ export const commands: readonly Command[] = [
       { name: '--out', value: 'F', about: 'Where to write it, instead of MODEL.lathe.json.' },
       ...shared,
     ],
-    load: async () => (await import('./initCommand')).initCommand,
+    load: async () => (await import('./recipeCommands')).initCommand,
   },
   {
     name: 'analyze',
@@ -45,7 +45,7 @@ export const commands: readonly Command[] = [
     details: 'Measurements are kept in .lathe/ beside the recipe; a run that was stopped goes on where it was.',
     arguments: [recipe],
     options: shared,
-    load: async () => (await import('./analyzeCommand')).analyzeCommand,
+    load: async () => (await import('./recipeCommands')).analyzeCommand,
   },
   {
     name: 'allocate',
@@ -58,7 +58,7 @@ export const commands: readonly Command[] = [
       { name: '--loss', value: 'X', about: 'Make the model as small as a predicted loss of X allows.' },
       ...shared,
     ],
-    load: async () => (await import('./allocateCommand')).allocateCommand,
+    load: async () => (await import('./recipeCommands')).allocateCommand,
   },
   {
     name: 'run',
@@ -66,7 +66,7 @@ export const commands: readonly Command[] = [
     details: 'The main job. It goes on where an earlier run stopped, and ends with exit code 3 outside a limit.',
     arguments: [recipe],
     options: shared,
-    load: async () => (await import('./runCommand')).runCommand,
+    load: async () => (await import('./recipeCommands')).runCommand,
   },
   {
     name: 'evaluate',
@@ -77,7 +77,7 @@ export const commands: readonly Command[] = [
       { name: '--recipe', value: 'RECIPE', about: 'The recipe that names data, preprocessing and metric.' },
       ...shared,
     ],
-    load: async () => (await import('./evaluateCommand')).evaluateCommand,
+    load: async () => (await import('./recipeCommands')).evaluateCommand,
   },
   {
     name: 'mask',
@@ -101,7 +101,7 @@ export const commands: readonly Command[] = [
       { name: '--force', about: 'Write over the file if it is there.' },
       ...shared,
     ],
-    load: async () => (await import('./maskCommand')).maskCommand,
+    load: async () => (await import('./recipeCommands')).maskCommand,
   },
   {
     name: 'diff',
@@ -115,7 +115,7 @@ export const commands: readonly Command[] = [
       { name: '--format', value: 'text|markdown|json', about: 'Form of the result; text by default.' },
       ...shared,
     ],
-    load: async () => (await import('./diffCommand')).diffCommand,
+    load: async () => (await import('./recipeCommands')).diffCommand,
   },
   {
     name: 'check',
@@ -124,6 +124,6 @@ export const commands: readonly Command[] = [
       'Made for CI: exit code 0 when all is current, 1 when something is stale or missing, 3 when a limit is broken.',
     arguments: [recipe],
     options: shared,
-    load: async () => (await import('./checkCommand')).checkCommand,
+    load: async () => (await import('./recipeCommands')).checkCommand,
   },
 ];

@@ -1,0 +1,8 @@
+// The commands that may need a solver, a runtime or schemas: one bundle of their own, loaded when one of them is asked for.
+export { allocateCommand } from './allocateCommand';
+export { analyzeCommand } from './analyzeCommand';
+export { checkCommand } from './checkCommand';
+export { diffCommand } from './diffCommand';
+export { evaluateCommand } from './evaluateCommand';
+export { initCommand } from './initCommand';
+export { runCommand } from './runCommand';
