@@ -5,4 +5,5 @@ export { checkCommand } from './checkCommand';
 export { diffCommand } from './diffCommand';
 export { evaluateCommand } from './evaluateCommand';
 export { initCommand } from './initCommand';
+export { maskCommand } from './maskCommand';
 export { runCommand } from './runCommand';
