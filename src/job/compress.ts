@@ -57,7 +57,7 @@ export interface QuantizedModel {
 
 /** A network as it was after a step: looked at to see what the step bought. */
 export interface CompressionStep {
-  readonly name: 'rounded' | 'optimised' | 'statistics tuned' | 'bias tuned';
+  readonly name: 'pruned' | 'rounded' | 'optimised' | 'statistics tuned' | 'bias tuned';
   readonly network: QuantizedModel;
 }
 
@@ -79,8 +79,8 @@ export async function compress(
     return draft;
   });
   const { quantization, tuning } = job.recipe;
-  const optimized = quantization.optimizer.method !== 'rtn';
-  const results: CompressionStep[] = [{ name: optimized ? 'optimised' : 'rounded', network: network.build() }];
+  const name = !quantization.enabled ? 'pruned' : quantization.optimizer.method === 'rtn' ? 'rounded' : 'optimised';
+  const results: CompressionStep[] = [{ name, network: network.build() }];
   if (!tuning.batchNorm && !tuning.bias) {
     tracker.skip('tune', 'the recipe asks for no tuning');
     return results;
@@ -190,7 +190,8 @@ class Draft {
   /** Codes of all layers: those measured already, or found in running order on what the layers in front give. */
   async findCodes(advance: (layer: string) => void): Promise<void> {
     const { method, mode } = this.job.recipe.quantization.optimizer;
-    if (method !== 'rtn' && mode === 'sequential') {
+    const isQuantized = this.allocate.layers.some(({ weightBits }) => weightBits < FLOAT_BITS);
+    if (isQuantized && method !== 'rtn' && mode === 'sequential') {
       await this.walk('codes', advance, (visited) => this.optimized(visited));
     }
     for (const decided of this.allocate.layers) {
