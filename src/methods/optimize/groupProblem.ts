@@ -1,5 +1,15 @@
-import { accumulateCrossProduct, choleskyInto, choleskySolve, correlatedColumns, rowProductInto } from '../../kernels';
+import {
+  accumulateCrossProduct,
+  choleskyInto,
+  choleskySolve,
+  correlatedColumns,
+  dotProduct,
+  rowProductInto,
+} from '../../kernels';
 import type { InputMoments } from '../moments';
+
+/** Of conjugate gradients: enough where columns are well conditioned, a good part of the way elsewhere. */
+const LARGEST_STEPS = 20;
 
 export interface ProblemOptions {
   /** The bias of every row is free: moments are taken about their means, which solves for it. */
@@ -122,6 +132,12 @@ export class GroupProblem {
         c[outOffset + at + i]! += lambda * weight[offset + at + i]! - shift * moments.mean[i]!;
       }
     }
+    if (mask !== undefined) {
+      for (let r = 0; r < count; r++) {
+        this.solveKept(mask, offset + r * size, c, centre, outOffset + r * size);
+      }
+      return;
+    }
     const { order, factor } = this.factorised();
     const solution = new Float64Array(size);
     for (let r = 0; r < count; r++) {
@@ -131,11 +147,50 @@ export class GroupProblem {
       }
       choleskySolve(factor, size, solution);
       for (let p = 0; p < size; p++) {
-        const column = order[p]!;
-        if (mask === undefined || mask[offset + r * size + column] !== 0) {
-          centre[at + column] = solution[p]!;
+        centre[at + order[p]!] = solution[p]!;
+      }
+    }
+  }
+
+  /**
+   * The best û with zeros where the mask has them, from the row in `centre` on: conjugate gradients on the kept columns,
+   * divided by their diagonal. A factor for every row's own mask would cost n³ each; some ten products come close enough
+   * for a place to round from.
+   */
+  private solveKept(mask: Uint8Array, maskOffset: number, c: Float64Array, centre: Float64Array, at: number): void {
+    const { size, gram } = this;
+    const residual = new Float64Array(size);
+    const direction = new Float64Array(size);
+    const product = new Float64Array(size);
+    const inverse = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const diagonal = gram[i * size + i]!;
+      inverse[i] = diagonal > 0 ? 1 / diagonal : 0;
+      centre[at + i]! *= mask[maskOffset + i]!;
+    }
+    rowProductInto(centre, at, size, gram, product, 0);
+    let power = 0;
+    for (let i = 0; i < size; i++) {
+      residual[i] = mask[maskOffset + i] === 0 ? 0 : c[at + i]! - product[i]!;
+      direction[i] = residual[i]! * inverse[i]!;
+      power += residual[i]! * direction[i]!;
+    }
+    const enough = 1e-10 * power;
+    for (let step = 0; step < LARGEST_STEPS && power > enough; step++) {
+      rowProductInto(direction, 0, size, gram, product, 0);
+      const length = power / dotProduct(direction, 0, product, 0, size);
+      let next = 0;
+      for (let i = 0; i < size; i++) {
+        if (mask[maskOffset + i] !== 0) {
+          centre[at + i]! += length * direction[i]!;
+          residual[i]! -= length * product[i]!;
+          next += residual[i]! * residual[i]! * inverse[i]!;
         }
       }
+      for (let i = 0; i < size; i++) {
+        direction[i] = residual[i]! * inverse[i]! + (next / power) * direction[i]!;
+      }
+      power = next;
     }
   }
 
