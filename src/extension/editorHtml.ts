@@ -13,6 +13,8 @@ export function editorHtml(webview: vscode.Webview, assets: vscode.Uri): string 
     // The controls probe for :focus-visible with a style element; it carries the nonce they find in the page.
     `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
+    // The layout of graphs runs off the page's thread; its program is part of the bundled script.
+    'worker-src blob:',
   ].join('; ');
   return `<!DOCTYPE html>
 <html lang="${vscode.env.language}">

@@ -2,6 +2,7 @@ import './editor.css';
 import { BitsView } from '../bits/bitsView';
 import { element } from '../controls/element';
 import { registerControls } from '../controls/toolkit';
+import { GraphView } from '../graph/graphView';
 import { Inspector } from '../inspector/inspector';
 import { Splitter } from '../inspector/splitter';
 import { LayersView } from '../layers/layersView';
@@ -29,6 +30,7 @@ function start(): void {
   const views = [
     { id: 'overview', label: 'Overview', view: new OverviewView(model) },
     { id: 'layers', label: 'Layers', view: new LayersView(model) },
+    { id: 'graph', label: 'Graph', view: new GraphView(model) },
     { id: 'bits', label: 'Bits', view: new BitsView(model) },
     { id: 'sparsity', label: 'Sparsity', view: new SparsityView(model) },
   ] as const;

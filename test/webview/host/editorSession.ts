@@ -10,6 +10,7 @@ import {
 } from '../../../src/protocol/webviewProtocol';
 import type { BlockPlace, PatternName } from '../../../src/protocol/sparsity';
 import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
+import { fixtureGraph } from '../fixtures/fixtureGraph';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
 import type { ThemeKind } from './webviewPage';
 
@@ -86,7 +87,7 @@ export class EditorSession {
     await this.settled();
   }
 
-  async showTab(tab: 'Overview' | 'Layers' | 'Bits' | 'Sparsity'): Promise<void> {
+  async showTab(tab: 'Overview' | 'Layers' | 'Graph' | 'Bits' | 'Sparsity'): Promise<void> {
     await this.page.getByRole('tab', { name: tab }).click();
     await this.settled();
   }
@@ -184,6 +185,10 @@ export class EditorSession {
       'sparsity/block': note('sparsity/block', ({ place, pattern }: { place: BlockPlace; pattern: PatternName }) =>
         blockOf(this.layers, place, pattern),
       ),
+      'graph/read': note('graph/read', ({ graph }) => {
+        const { model } = this.state;
+        return fixtureGraph(model.status === 'ready' ? model.value.layers : [], graph);
+      }),
       'pins/set': note('pins/set', ({ pins }: { pins: EditorState['pins'] }) => {
         const size = this.state.recipe?.budget.size ?? 0.13;
         this.change({ pins, allocation: { status: 'ready', value: this.solver.solve({ size }, pins, true) } });

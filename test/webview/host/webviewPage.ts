@@ -14,6 +14,7 @@ const nonce = 'for-this-page-only';
 
 /** Builds the webview as it ships, apart from the other bundles. */
 export async function buildWebview(): Promise<void> {
+  const { inlineWorker } = await import('../../../scripts/inlineWorker.mjs');
   await build({
     bundle: true,
     platform: 'browser',
@@ -23,6 +24,7 @@ export async function buildWebview(): Promise<void> {
     outdir: assets,
     entryPoints: { editor: join(repository, 'webview/editor/editor.ts') },
     loader: { '.ttf': 'file', '.svg': 'text' },
+    plugins: [inlineWorker],
   });
 }
 
@@ -35,6 +37,7 @@ function page(theme: ThemeKind): string {
     "font-src 'self'",
     `style-src 'self' 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
+    'worker-src blob:',
   ].join('; ');
   return `<!DOCTYPE html>
 <html lang="en">
