@@ -13,7 +13,12 @@ const quick = {
     evaluation: { source: 'evaluation.npz', inputs: { input: 'x' }, labels: 'y', metric: 'top1', samples: 200 },
     preprocess: { scale: 0.00392156862745098, mean: [0.286], std: [0.353] },
   },
-  quantization: { weights: { bits: [4, 8] }, activations: { bits: [8] }, sensitivity: { samples: 16 } },
+  quantization: {
+    weights: { bits: [4, 8] },
+    activations: { bits: [8] },
+    sensitivity: { samples: 16 },
+    optimizer: { method: 'rtn' },
+  },
   allocation: { budget: { size: 0.15 } },
   limits: { accuracyDrop: 0.2 },
 };

@@ -35,6 +35,7 @@ export function smallJob(recipe: Record<string, unknown>): void {
     weights: { bits: [3, 4], range: 'min-max' },
     activations: { bits: [8] },
     sensitivity: { samples: 32 },
+    optimizer: { method: 'rtn' },
   };
   recipe.allocation = { minimize: 'loss', budget: { size: 0.12 } };
   const data = recipe.data as { calibration: { samples: number }; evaluation: { samples?: number } };

@@ -86,6 +86,7 @@ export function quickRecipe(model = '../sample/resnet20.onnx', more: Record<stri
         weights: { bits: [4, 8] },
         activations: { bits: [8] },
         sensitivity: { samples: 32 },
+        optimizer: { method: 'rtn' },
       },
       allocation: { minimize: 'loss', budget: { size: 0.2 } },
       export: { directory: 'compressed' },

@@ -18,6 +18,7 @@ const quickRecipe = JSON.stringify(
       weights: { bits: [2, 4, 8] },
       activations: { bits: [8] },
       sensitivity: { samples: 32 },
+      optimizer: { method: 'rtn' },
     },
     allocation: { minimize: 'loss', budget: { size: 0.2 } },
     export: { directory: 'compressed' },

@@ -144,6 +144,7 @@ describe('Jobs', function () {
         weights: { bits: [2, 3, 4, 5, 6, 8] },
         activations: { bits: [4, 6, 8] },
         sensitivity: { samples: 128 },
+        optimizer: { method: 'rtn' },
       },
     };
     const uri = await recipe('cancelled', slow);
@@ -169,7 +170,7 @@ describe('Jobs', function () {
 
   it('fail with their log when the process is killed, and are not run again', async () => {
     const uri = await recipe('killed', {
-      quantization: { weights: { bits: [2, 3, 4, 8] }, sensitivity: { samples: 128 } },
+      quantization: { weights: { bits: [2, 3, 4, 8] }, sensitivity: { samples: 128 }, optimizer: { method: 'rtn' } },
     });
     const job = await started('lathe.analyze', uri);
     await eventually('a stage', () => job.snapshot.stages.some((stage) => stage.status === 'running'));
@@ -189,7 +190,7 @@ describe('Jobs', function () {
 
   it('refuse a second run on the same recipe', async () => {
     const uri = await recipe('twice', {
-      quantization: { weights: { bits: [2, 3, 4, 8] }, sensitivity: { samples: 128 } },
+      quantization: { weights: { bits: [2, 3, 4, 8] }, sensitivity: { samples: 128 }, optimizer: { method: 'rtn' } },
     });
     const job = await started('lathe.analyze', uri);
     await assert.rejects(

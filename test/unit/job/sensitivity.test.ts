@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { TensorData } from '../../../src/analysis';
+import type { Layer, TensorData } from '../../../src/analysis';
 import { analyze } from '../../../src/job/analyze';
 import { createRunner } from '../../../src/runtime/createRunner';
 import { NetworkLoss } from '../../../src/job/networkLoss';
@@ -7,9 +7,9 @@ import { prepareJob } from '../../../src/job/prepare';
 import { measureRanges } from '../../../src/job/ranges';
 import { openData } from '../../../src/job/analyze';
 import { scanSensitivity } from '../../../src/job/sensitivity';
-import type { SensitivityTarget } from '../../../src/job/sensitivity';
+import type { SensitivityTarget, WidthPair } from '../../../src/job/sensitivity';
 import { StageTracker } from '../../../src/job/stageTracker';
-import { WeightScales } from '../../../src/job/weightScales';
+import { LayerCandidates } from '../../../src/job/layerCandidates';
 import { dequantizeWeight, quantizeWeight } from '../../../src/methods';
 import { DataType, Tensor } from '../../../src/onnx';
 import { SampleWorkspace, smallJob } from '../../support/sampleWorkspace';
@@ -51,6 +51,12 @@ describe('scanSensitivity', () => {
       ],
       grids: ranges.get(layer.name)!.grids,
     }));
+    const layerCandidates = new LayerCandidates({
+      weights: job.recipe.quantization.weights,
+      optimizer: { method: 'rtn', mode: 'parallel', iterations: 1 },
+      cache: job.cache,
+      scope: { test: 'candidates' },
+    });
     const options = {
       model: job.model,
       shapes: job.shapes,
@@ -58,7 +64,7 @@ describe('scanSensitivity', () => {
       dataset: calibration,
       samples: SAMPLES,
       loss: new NetworkLoss('kl', false),
-      weights: new WeightScales(job.recipe.quantization.weights, job.cache, { test: 'scales' }),
+      candidateOf: (layer: Layer, pair: WidthPair) => layerCandidates.parametersOf(layer, pair),
       factory: job.factory,
       cache: job.cache,
       steps: quietSteps,
@@ -168,7 +174,7 @@ describe('scanSensitivity', () => {
   });
 
   it('does the same through analyze, which stores what it measured', async () => {
-    const stages = ['open', 'fold', 'baseline', 'ranges', 'sensitivity'] as const;
+    const stages = ['open', 'fold', 'baseline', 'prune', 'ranges', 'optimize', 'sensitivity'] as const;
     const first = new StageTracker(stages, {});
     const analysis = await analyze(await prepareJob(workspace.recipePath, first), first);
     const second = new StageTracker(stages, {});
