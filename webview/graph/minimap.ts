@@ -3,10 +3,10 @@ import { figureFill } from './boxFigures';
 import type { Painting } from './paintGraph';
 import type { Size, Viewport } from './viewport';
 
-const MOST_WIDTH = 120;
-const MOST_HEIGHT = 170;
-/** Tall pictures are stretched sideways by up to this much, so that there is something to see. */
-const MOST_STRETCH = 12;
+const MOST_WIDTH = 96;
+const MOST_HEIGHT = 150;
+/** Tall pictures are stretched sideways to this, so that there is something to see. */
+const LEAST_WIDTH = 32;
 
 /** The whole picture small, with a frame around what is on show. Clicks and drags move there. For the mouse only. */
 export class Minimap {
@@ -40,7 +40,7 @@ export class Minimap {
     const { layout, scene } = picture;
     const base = Math.min(MOST_WIDTH / layout.width, MOST_HEIGHT / layout.height);
     this.scaleY = base;
-    this.scaleX = Math.min(MOST_WIDTH / layout.width, base * MOST_STRETCH);
+    this.scaleX = Math.max(base, LEAST_WIDTH / layout.width);
     this.size = { width: layout.width * this.scaleX, height: layout.height * this.scaleY };
     for (const canvas of [this.still, this.element]) {
       canvas.width = Math.max(1, Math.round(this.size.width * device));
