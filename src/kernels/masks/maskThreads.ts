@@ -51,16 +51,17 @@ function runOnThread(thread: Worker, task: ThreadTask, signal: AbortSignal): Pro
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       signal.removeEventListener('abort', cancelled);
-      thread.removeAllListeners();
+      thread.off('message', finished);
+      thread.off('error', failed);
       thread.unref();
       end();
     };
-    const cancelled = (): void => {
-      settle(() => reject(new CancelledError()));
-    };
-    signal.addEventListener('abort', cancelled, { once: true });
-    thread.once('message', () => settle(resolve));
-    thread.once('error', (error) => settle(() => reject(error)));
+    const cancelled = (): void => settle(() => reject(new CancelledError()));
+    const finished = (): void => settle(resolve);
+    const failed = (error: Error): void => settle(() => reject(error));
+    signal.addEventListener('abort', cancelled);
+    thread.on('message', finished);
+    thread.on('error', failed);
     thread.ref();
     thread.postMessage(task);
   });
