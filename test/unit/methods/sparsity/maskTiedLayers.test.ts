@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { findLayers, type Layer } from '../../../../src/analysis';
 import { applyMask, maskTiedLayers, type LayerMask } from '../../../../src/methods';
-import { buildModel, Tensor, type NodeSpec } from '../../../../src/onnx';
+import { buildModel, DataType, Tensor, type NodeSpec } from '../../../../src/onnx';
 import { weightValues } from '../quantize/layerCases';
 
 function tied(nodes: readonly NodeSpec[], dims: readonly number[]): Layer[] {
   const model = buildModel({
     opset: 17,
-    inputs: [{ name: 'a' }, { name: 'b' }],
+    inputs: ['a', 'b'].map((name) => ({ name, type: DataType.FLOAT })),
     outputs: ['y', 'z'],
     initializers: [Tensor.fromFloat32('w', dims, weightValues(dims, 4))],
     nodes,

@@ -1,5 +1,5 @@
 import { findLayers, type Layer } from '../../../../src/analysis';
-import { buildModel, Tensor, type Model, type NodeSpec } from '../../../../src/onnx';
+import { buildModel, DataType, Tensor, type Model, type NodeSpec } from '../../../../src/onnx';
 
 export interface LayerSpec {
   readonly opType: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul';
@@ -14,7 +14,7 @@ export interface LayerSpec {
 export function layerModel({ opType, dims, values, attributes = {}, left = false }: LayerSpec): Model {
   return buildModel({
     opset: 17,
-    inputs: [{ name: 'x' }],
+    inputs: [{ name: 'x', type: DataType.FLOAT }],
     outputs: ['y'],
     initializers: [Tensor.fromFloat32('w', dims, values)],
     nodes: [{ opType, name: 'layer', inputs: left ? ['w', 'x'] : ['x', 'w'], outputs: ['y'], attributes }],

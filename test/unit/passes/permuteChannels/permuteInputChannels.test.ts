@@ -21,7 +21,7 @@ const pattern = { keep: 2, group: 4 };
 
 /** Seeded numbers whose size differs from channel to channel on every axis, so that reordering pays. */
 function floats(name: string, dims: readonly number[]): Tensor {
-  const normal = seededNormal([...name].reduce((sum, c) => sum * 31 + c.charCodeAt(0), 7));
+  const normal = seededNormal(Array.from(name).reduce((sum, c) => sum * 31 + c.charCodeAt(0), 7));
   const count = dims.reduce((a, b) => a * b, 1);
   return Tensor.fromFloat32(
     name,
