@@ -6,6 +6,7 @@ import type { Recipe } from '../job/recipe/recipe';
 import type { AllocationView, FrontierView, LayerMeasurementView, MeasurementsView } from '../protocol/job';
 import type { Budget, Pin } from '../protocol/webviewProtocol';
 import { recipeBudget } from './budget';
+import { drawnPoints } from './drawnPoints';
 
 export type Precision = 'hull' | 'exact';
 
@@ -50,7 +51,7 @@ export class AllocationViews {
     const { points, uniform, floatBits } = await session.frontier(widthPins(pins), precision, signal);
     const sizes = points.map((point) => point.sizeBits / floatBits);
     return {
-      points: points.map((point) => ({
+      points: drawnPoints(points).map((point) => ({
         size: point.sizeBits / floatBits,
         loss: point.loss,
         exact: point.kind === 'exact',
