@@ -56,13 +56,10 @@ export class DocumentSparsity {
     });
     const { signal } = this.measuring;
     this.set({ status: 'measuring', diversity: this.state.diversity }, []);
-    this.queue = this.queue.then(() => this.stream(access, fresh, signal));
+    this.queue = this.queue.then(() => (signal.aborted ? undefined : this.stream(access, fresh, signal)));
   }
 
   private async stream(access: ModelAccess, patterns: readonly PatternName[], signal: AbortSignal): Promise<void> {
-    if (signal.aborted) {
-      return;
-    }
     try {
       const { diversity } = await this.worker.request('masks/diversity', { patterns }, signal);
       signal.throwIfAborted();
@@ -79,7 +76,8 @@ export class DocumentSparsity {
       );
       signal.throwIfAborted();
       patterns.forEach((pattern) => this.waiting.delete(keyOf(pattern)));
-      this.set({ ...this.state, status: this.waiting.size === 0 ? 'complete' : 'measuring' }, []);
+      const { diversity: counted } = this.state;
+      this.set({ status: this.waiting.size === 0 ? 'complete' : 'measuring', diversity: counted }, []);
     } catch (error) {
       if (signal.aborted) {
         return;

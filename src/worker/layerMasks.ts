@@ -14,7 +14,6 @@ import type {
   BlockPlace,
   LayerSparsity,
   MaskBlock,
-  MaskMethod,
   PatternDiversity,
   PatternName,
   PatternSparsity,
@@ -118,7 +117,7 @@ export class LayerMasks {
       scale,
       // Five digits are more than any screen shows of a weight.
       values: Array.from(block.values, (value) => Number(value.toPrecision(5))),
-      masks: Object.fromEntries(masks) as Partial<Record<MaskMethod, string>>,
+      masks: Object.fromEntries(masks),
     };
   }
 

@@ -65,7 +65,7 @@ describe('webview layers', () => {
     await field.fill('shortcut');
     await editor.settled();
     assert.deepEqual(await names(editor.page), ['layers.3.shortcut.0', 'layers.6.shortcut.0']);
-    assert.match((await editor.page.locator('.toolbar-count').textContent()) ?? '', /^2 of 22 layers/);
+    assert.match((await editor.page.locator('.view-layers .toolbar-count').textContent()) ?? '', /^2 of 22 layers/);
     await field.fill('layers.7*conv2');
     await editor.settled();
     assert.deepEqual(await names(editor.page), ['layers.7.conv2']);

@@ -1,5 +1,5 @@
 import './chart.css';
-import { element, fill, svgElement, type Child } from '../controls/element';
+import { element, fill, setAttributes, svgElement, type Child } from '../controls/element';
 import { linkButton } from '../controls/toolkit';
 
 /** A drawing that is made anew for the width it gets, so that its text keeps its size. */
@@ -119,11 +119,12 @@ export class ChartWithTable {
   constructor(
     private readonly chart: HTMLElement,
     readonly element: HTMLElement,
-    name: string,
+    private readonly name: string,
   ) {
     this.toggle = linkButton('as table', () => this.setShown(!this.shown));
     this.toggle.setAttribute('aria-label', `${name} as table`);
-    this.toggle.setAttribute('aria-pressed', 'false');
+    // It scrolls when it is long: the keyboard must get there.
+    setAttributes(this.table, { tabindex: 0, role: 'group', 'aria-label': name });
     element.append(chart, this.table);
     this.table.hidden = true;
   }
@@ -137,8 +138,8 @@ export class ChartWithTable {
 
   private setShown(shown: boolean): void {
     this.shown = shown;
-    this.toggle.setAttribute('aria-pressed', String(shown));
     this.toggle.textContent = shown ? 'as chart' : 'as table';
+    this.toggle.setAttribute('aria-label', `${this.name} ${this.toggle.textContent}`);
     this.chart.hidden = shown;
     this.table.hidden = !shown;
     fill(this.table, shown ? this.build?.() : undefined);

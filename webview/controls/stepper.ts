@@ -49,6 +49,8 @@ export class Stepper {
     // Round and round: after the last comes the first.
     const value = ((to % this.count) + this.count) % this.count;
     if (value !== this.value) {
+      // The text follows when there is something to show; the next key press counts from here.
+      this.value = value;
       this.onChange(value);
     }
   }

@@ -11,7 +11,7 @@ export const MARGIN = { left: 30, top: 18 };
 /** Which cells of a block are kept; all of them without a mask. */
 export function keptCells(block: MaskBlock, method: SparsityChoice['method']): readonly boolean[] {
   const mask = method === 'dense' ? undefined : block.masks[method];
-  return mask === undefined ? block.values.map(() => true) : [...mask].map((character) => character === '1');
+  return mask === undefined ? block.values.map(() => true) : Array.from(mask, (character) => character === '1');
 }
 
 /** 0 for an exact zero, else 1…LEVELS. */
@@ -41,7 +41,7 @@ export function drawBlock(block: MaskBlock, method: SparsityChoice['method'], pi
     const x = MARGIN.left + (index % block.columns) * pitch;
     const y = MARGIN.top + Math.floor(index / block.columns) * pitch;
     if (kept[index] === true) {
-      filled[level] += `M${x},${y}h${pitch - 1}v${pitch - 1}h${1 - pitch}z`;
+      filled[level] = `${filled[level] ?? ''}M${x},${y}h${pitch - 1}v${pitch - 1}h${1 - pitch}z`;
     } else {
       const radius = (0.6 + (level / LEVELS) * 1.5) * (pitch / 11);
       const middle = (pitch - 1) / 2;

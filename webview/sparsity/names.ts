@@ -48,6 +48,6 @@ export function countText(log10: number): string {
     mantissa = '1.00';
     exponent += 1;
   }
-  const raised = [...String(exponent)].map((digit) => superscripts[Number(digit)] ?? '').join('');
+  const raised = String(exponent).replace(/\d/g, (digit) => superscripts[Number(digit)] ?? '');
   return `${mantissa} × 10${raised}`;
 }

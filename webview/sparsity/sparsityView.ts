@@ -334,8 +334,8 @@ export class SparsityView implements View {
     });
     this.retainedTable.setTable(() =>
       figureTable(
-        `Share of Σ|w| kept, ${what}; compliance of W and Wᵀ as they are`,
-        ['Pattern', ...methods.map((method) => methodNames[method]), 'W complies', 'Wᵀ complies'],
+        `Share of Σ|w| kept, ${what}; share of groups of W and Wᵀ that comply as they are`,
+        ['Pattern', ...methods.map((method) => methodNames[method]), 'W', 'Wᵀ'],
         lanes.map((lane) => [
           lane.key,
           ...methods.map((method) => {

@@ -162,9 +162,12 @@ export class WeightBlock {
       `group ${exact(this.rowGroup + 1)} of ${exact(plane.rowGroups)}`,
     );
     this.place.textContent = `${exact(plane.rows)} out × ${exact(plane.columns)} in`;
-    this.tableToggle.setAttribute('aria-pressed', String(this.asTable));
     this.tableToggle.textContent = this.asTable ? 'as picture' : 'as table';
-    fill(this.legend, ...legendItems(block, method));
+    this.tableToggle.setAttribute('aria-label', `Weight block ${this.tableToggle.textContent}`);
+    fill(
+      this.legend,
+      ...(this.asTable ? [method === 'dense' ? undefined : 'struck through: pruned'] : legendItems(block, method)),
+    );
     if (this.asTable) {
       fill(this.table, blockTable(block, method));
     } else {

@@ -146,7 +146,7 @@ describe('webview rows', () => {
     assert.deepEqual(
       parseViewState({
         version: 1,
-        tab: 'graph',
+        tab: 'nowhere',
         sort: { column: 3 },
         filter: 4,
         hiddenColumns: [1],
