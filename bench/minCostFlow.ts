@@ -44,7 +44,7 @@ export function minCostFlowMask(
   const distance = new Float64Array(nodes);
   const edgeInto = new Int32Array(nodes);
   const queued = new Uint8Array(nodes);
-  const tolerance = 1e-13 * scores.reduce((most, score) => Math.max(most, score), 0);
+  const tolerance = 1e-13 * Math.max(...scores);
   for (;;) {
     distance.fill(Infinity);
     distance[source] = 0;
@@ -73,5 +73,9 @@ export function minCostFlowMask(
     }
   }
   const mask = Uint8Array.from({ length: height * width }, (_, cell) => 1 - capacity[2 * cell]!);
-  return { sum: scores.reduce((total, score, cell) => (mask[cell] === 1 ? total + score : total), 0), mask };
+  let sum = 0;
+  for (let cell = 0; cell < mask.length; cell++) {
+    sum += mask[cell]! * scores[cell]!;
+  }
+  return { sum, mask };
 }

@@ -230,7 +230,7 @@ describe('masks: what holds for every tile', () => {
   });
 
   it('compliance counts a group once per direction', () => {
-    const mask = Uint8Array.from([1, 1, 1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0]);
+    const mask = Uint8Array.from([1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0]);
     assert.deepEqual(countViolations(mask, 4, 4, 2, 4), {
       forward: 1,
       backward: 1,
