@@ -55,7 +55,7 @@ export function buildAllocationModel(input: AllocationModelInput): AllocationMod
         parameters: layer.parameters,
         macs: macs.get(layer.name) ?? 0,
         tie: layer.tie,
-        candidates: excluded ? [] : measured,
+        candidates: excluded ? ifIncluded(recipe, layer) : measured,
         pattern: input.patterns?.get(layer.name),
         pinnedWeight: width.excluded ? undefined : width.pinnedWeight,
         pinnedActivation: width.pinnedActivation,
@@ -69,6 +69,21 @@ export function buildAllocationModel(input: AllocationModelInput): AllocationMod
     edges: [...edges],
   });
   return { recipe, layers, widths, units, totals: totalsOf(layers, macs), lossUnit: input.lossUnit };
+}
+
+/**
+ * What a layer that the recipe leaves out could become, so that a budget out of reach can say what leaving it out costs.
+ * Not measured: the losses are 0, which is no more than any would be, and are read for nothing but that.
+ */
+function ifIncluded(recipe: Recipe, layer: Layer): CandidateMeasurement[] {
+  if (!recipe.quantization.enabled || !layer.quantizeWeights.possible) {
+    return [];
+  }
+  const { weights, activations } = recipe.quantization;
+  const inputs = layer.quantizeActivations.possible ? activations.bits : [FLOAT_BITS];
+  return weights.bits.flatMap((weightBits) =>
+    inputs.map((activationBits) => ({ weightBits, activationBits, loss: 0 })),
+  );
 }
 
 function totalsOf(layers: readonly Layer[], macs: ReadonlyMap<string, number | undefined>): AllocationTotals {

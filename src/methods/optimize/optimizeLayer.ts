@@ -171,6 +171,10 @@ class LayerFit {
       }
       const problem = this.problem(rowGroupOf(task.layout, row), damping);
       problem.linearTerms(task.target, task.weight, from, 1, task.mask, c, centre, i * size);
+      if (this.method === 'rtn' || this.method === 'adaquant') {
+        // These start from the weights themselves, whatever would be best for a compressed input.
+        centre.set(task.weight.subarray(from, from + size), i * size);
+      }
       problems.push(problem);
     }
     return { size, count, problems, centre, c, mask };

@@ -75,6 +75,20 @@ describe('allocation over a measured model', function () {
     assert.ok((await allocateJob(workspace.recipePath, { size: expected / model.totals.floatBits })).size < 0.12);
   });
 
+  it('says what keeping a layer float costs a budget that cannot be met', async () => {
+    const session = AllocationSession.open(workspace.recipePath);
+    const layer = session.model().layers.find(({ parameters }) => parameters === 36_864)!;
+    const budget = { size: 0.13, bops: undefined, loss: undefined };
+    const error = await session.preview(budget, [{ layer: layer.name, weightBits: 32 }], 'exact').then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    assert.ok(LatheError.is(error, 'allocate/infeasible'), String(error));
+    const [size] = error.details.budgets as { what: string; pins: { unit: string; pin: string; saves: number }[] }[];
+    const least = Math.min(...session.recipe.quantization.weights.bits);
+    assert.deepEqual(size!.pins[0], { unit: layer.name, pin: 'excluded', saves: 36_864 * (32 - least) });
+  });
+
   it('minimises size under a loss bound', async () => {
     const atSize = await allocateJob(workspace.recipePath, { size: 0.115 });
     const atLoss = await allocateJob(workspace.recipePath, { loss: atSize.solution.loss });

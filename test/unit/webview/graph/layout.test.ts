@@ -77,8 +77,8 @@ describe('graph layout', () => {
   it('takes no more layers than the longest path has items', () => {
     const level = randomLevel(200, 3);
     const depth = new Int32Array(200).fill(1);
-    level.edges
-      .toSorted((a, b) => a.to - b.to)
+    [...level.edges]
+      .sort((a, b) => a.to - b.to)
       .forEach(({ from, to }) => (depth[to] = Math.max(depth[to]!, depth[from]! + 1)));
     assert.equal(assignLayers(level).layers, Math.max(...depth));
   });
