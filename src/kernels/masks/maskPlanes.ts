@@ -4,7 +4,7 @@ import { checkPattern, type Scores } from './maskKernel';
 import { maskModule, type MaskMethod } from './maskModule';
 import { maskPlane } from './masks';
 import { checkPattern4 } from './patternMask4';
-import { runOnThreads } from './maskThreads';
+import { runOnThreads, type Band } from './maskThreads';
 
 /** Weights from which threads pay for the copies and messages. */
 const SMALL = 1 << 18;
@@ -21,7 +21,7 @@ export interface MaskPlanesOptions {
 /**
  * The mask of `planes` row-major planes of rows × columns one after the other in `scores` (a convolution has one plane
  * per kernel position), by the kernel named, on several threads: planes are cut along tile rows. Small weights are masked
- * on the calling thread. Arrays in shared memory are used where they are, others are copied.
+ * on the calling thread, which otherwise stays free between bands.
  *
  * @throws LatheError `kernels/pattern`, CancelledError
  */
@@ -51,23 +51,15 @@ export async function maskPlanes(
     maskHere(method, scores, planes, rows, columns, keep, group, mask, options.signal);
     return;
   }
-  const sharedMask = isShared(mask) ? mask : new Uint8Array(new SharedArrayBuffer(cells));
-  const next = new Int32Array(new SharedArrayBuffer(4));
-  const task = {
-    method,
-    scores: shared(scores, cells),
-    mask: sharedMask,
-    next,
-    planes,
-    rows,
-    columns,
-    keep,
-    group,
-    bandRows,
-  };
-  await runOnThreads(module, task, threads, options.signal);
-  if (sharedMask !== mask) {
-    mask.set(sharedMask);
+  const task = { method, scores, mask, columns, keep, group };
+  await runOnThreads(module, task, listBands(planes, rows, columns, bandRows), threads, options.signal);
+}
+
+function* listBands(planes: number, rows: number, columns: number, bandRows: number): Generator<Band, void> {
+  for (let plane = 0; plane < planes; plane++) {
+    for (let top = 0; top < rows; top += bandRows) {
+      yield { first: (plane * rows + top) * columns, rows: Math.min(bandRows, rows - top) };
+    }
   }
 }
 
@@ -89,18 +81,4 @@ function maskHere(
     const part = mask.subarray(first, first + cells);
     maskPlane(method, scores.subarray(first, first + cells), rows, columns, keep, group, part);
   }
-}
-
-function shared(scores: Scores, cells: number): Scores {
-  if (isShared(scores)) {
-    return scores;
-  }
-  const buffer = new SharedArrayBuffer(cells * scores.BYTES_PER_ELEMENT);
-  const copy = scores instanceof Float64Array ? new Float64Array(buffer) : new Float32Array(buffer);
-  copy.set(scores.subarray(0, cells));
-  return copy;
-}
-
-function isShared(array: Scores | Uint8Array): boolean {
-  return array.buffer instanceof SharedArrayBuffer;
 }
