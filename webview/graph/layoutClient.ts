@@ -6,7 +6,10 @@ import program from './layout/layoutWorker?worker';
 export class LayoutClient {
   private worker: Worker | undefined;
   private lastId = 0;
-  private readonly pending = new Map<number, { resolve(result: LayoutResult): void; reject(error: Error): void }>();
+  private readonly pending = new Map<
+    number,
+    { resolve: (result: LayoutResult) => void; reject: (error: Error) => void }
+  >();
 
   layOut(request: LayoutRequest): Promise<LayoutResult> {
     const worker = (this.worker ??= this.start());

@@ -124,7 +124,7 @@ function linesOf({ scene, layout }: Picture, box: number): number[] {
   const lines: number[] = [];
   for (let edge = 0; edge < scene.from.length; edge++) {
     if (scene.from[edge] === box || scene.to[edge] === box) {
-      lines.push(...layout.edgeLines.subarray(layout.edgeStart[edge]!, layout.edgeStart[edge + 1]!));
+      lines.push(...layout.edgeLines.subarray(layout.edgeStart[edge], layout.edgeStart[edge + 1]));
     }
   }
   return lines;

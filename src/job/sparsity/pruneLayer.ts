@@ -48,7 +48,7 @@ export function pruneLayer(
   if (moments === undefined || layers.length > 1) {
     return plain;
   }
-  return fitted(layer, pattern, sparsity, moments, mask) ?? plain;
+  return fitted(layer, pattern, sparsity, moments, mask);
 }
 
 function fitted(

@@ -27,7 +27,7 @@ export function assignLayers({ items, edges }: LevelGraph): Layering {
     layer[item] = items[item]!.rank === 'first' ? 0 : Math.max(layer[item]!, base);
     for (let i = outgoing.start[item]!; i < outgoing.start[item + 1]!; i++) {
       const target = to[outgoing.list[i]!]!;
-      layer[target] = Math.max(layer[target]!, layer[item]! + 1);
+      layer[target] = Math.max(layer[target]!, layer[item] + 1);
     }
   }
   balance(layer, order, { from, to, outgoing, incoming }, (item) => items[item]!.rank !== undefined);

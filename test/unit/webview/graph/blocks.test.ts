@@ -84,7 +84,14 @@ describe('blocks of a graph', () => {
     const structure = graph(nodes, edges);
     const reach = nodes.map((_, from) => {
       const seen = new Set<number>();
-      const visit = (at: number) => edges.forEach(([a, b]) => a === at && !seen.has(b) && (seen.add(b), visit(b)));
+      const visit = (at: number): void => {
+        for (const [a, b] of edges) {
+          if (a === at && !seen.has(b)) {
+            seen.add(b);
+            visit(b);
+          }
+        }
+      };
       visit(from);
       return seen;
     });
@@ -98,11 +105,11 @@ describe('blocks of a graph', () => {
   });
 
   it('finds what repeats, with the shorter pattern and the most copies', () => {
-    assert.deepEqual(repeatedRun([...'xabcabcabcy']), { start: 1, period: 3, count: 3 });
-    assert.deepEqual(repeatedRun([...'ababab']), { start: 0, period: 2, count: 3 });
-    assert.equal(repeatedRun([...'aaaaaa']), undefined, 'a chain of one operator is no block');
-    assert.equal(repeatedRun([...'abcdef']), undefined);
-    assert.deepEqual(repeatedRun([...'abababxyzxyzxyzxyz']), { start: 6, period: 3, count: 4 });
+    assert.deepEqual(repeatedRun(Array.from('xabcabcabcy')), { start: 1, period: 3, count: 3 });
+    assert.deepEqual(repeatedRun(Array.from('ababab')), { start: 0, period: 2, count: 3 });
+    assert.equal(repeatedRun(Array.from('aaaaaa')), undefined, 'a chain of one operator is no block');
+    assert.equal(repeatedRun(Array.from('abcdef')), undefined);
+    assert.deepEqual(repeatedRun(Array.from('abababxyzxyzxyzxyz')), { start: 6, period: 3, count: 4 });
   });
 
   it('makes blocks of operators that repeat where names say nothing, cut where the fewest edges pass', () => {
