@@ -1,6 +1,8 @@
-// Pictures of the model editor in the real VS Code, for README and docs, in VS Code's light theme.
+// Pictures of the model editor in the real VS Code, for README and docs, in a light, a dark and a high contrast theme.
 //   node scripts/screenshots.mjs     (after `npm start`, so that there is something to show)
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// Lathe is installed from its package: an extension development window does not take its theme from the user's settings.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,23 +11,27 @@ import { root, setup } from './setup.mjs';
 setup({ vscode: true });
 const { startServer } = await import('./vscodeServer.mjs');
 const { openWorkbench } = await import('./workbench.mjs');
+const { buildPackage } = await import('./package.mjs');
 
-const themes = { light: 'Default Light Modern' };
+const themes = {
+  light: 'Default Light Modern',
+  dark: 'Default Dark Modern',
+  hc: 'Default High Contrast',
+};
+const vsix = buildPackage();
 const folder = join(root, 'docs', 'images');
 mkdirSync(folder, { recursive: true });
-// An extension development window takes its theme from the workspace only.
 const workspace = mkdtempSync(join(tmpdir(), 'lathe-pictures-'));
 cpSync(join(root, 'samples'), workspace, { recursive: true });
-mkdirSync(join(workspace, '.vscode'));
+// The measurements came along and are taken from there; that they belong to this copy is for Lathe to say.
+const recipe = join(workspace, 'fmnist-resnet20', 'resnet20.lathe.json');
+spawnSync(process.execPath, [join(root, 'dist', 'cli.js'), 'analyze', recipe, '--quiet'], { stdio: 'inherit' });
 
 for (const [name, theme] of Object.entries(themes)) {
-  writeFileSync(join(workspace, '.vscode', 'settings.json'), JSON.stringify({ 'workbench.colorTheme': theme }));
-  const server = await startServer();
-  const address = server.url(workspace, [
-    ['extensionDevelopmentPath', server.remote(root)],
-    ['skipWelcome', 'true'],
-  ]);
-  const { browser, page } = await openWorkbench(address, { width: 1500, height: 940 });
+  const server = await startServer({ install: vsix, settings: { 'workbench.colorTheme': theme } });
+  const address = server.url(workspace, [['skipWelcome', 'true']]);
+  const colorScheme = name === 'light' ? 'light' : 'dark';
+  const { browser, page } = await openWorkbench(address, { width: 1500, height: 940, colorScheme });
   try {
     await page.locator('.activitybar .action-label[aria-label^="Lathe"]').click();
     await page
