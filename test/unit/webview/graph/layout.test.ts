@@ -263,8 +263,8 @@ describe('layout of nested blocks', () => {
         .sort((a, b) => a.top[1] - b.top[1]);
       assert.ok(Math.abs(ends[0]!.top[1] - y[from]! - 26) < 1e-6);
       const to = request.to[edge]!;
-      assert.ok(Math.abs(ends.at(-1).bottom[1] - y[to]!) < 1e-6);
-      assert.ok(Math.abs(ends.at(-1).bottom[0] - x[to]! - 40) < 1e-6);
+      assert.ok(Math.abs(ends.at(-1)!.bottom[1] - y[to]!) < 1e-6);
+      assert.ok(Math.abs(ends.at(-1)!.bottom[0] - x[to]! - 40) < 1e-6);
       for (let i = 1; i < ends.length; i++) {
         assert.ok(Math.abs(ends[i]!.top[0] - ends[i - 1]!.bottom[0]) < 1, `edge ${edge} is in one piece`);
         assert.ok(Math.abs(ends[i]!.top[1] - ends[i - 1]!.bottom[1]) < 1, `edge ${edge} is in one piece`);
