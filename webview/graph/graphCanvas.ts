@@ -124,18 +124,20 @@ export class GraphCanvas {
     this.canvas.focus({ preventScroll: true });
   }
 
-  /** Screen position of a box, in CSS pixels of the canvas; for menus and tests. */
-  boundsOnScreen(box: number): Box | undefined {
+  /** Where a box is in the window, in CSS pixels; for menus. */
+  boundsInWindow(box: number): DOMRect {
+    const stage = this.canvas.getBoundingClientRect();
     if (this.painting === undefined) {
-      return undefined;
+      return stage;
     }
     const { x, y, width, height } = boxBounds(this.painting.picture, box);
     const { zoom } = this.view;
-    return { x: x * zoom + this.view.x, y: y * zoom + this.view.y, width: width * zoom, height: height * zoom };
-  }
-
-  get zoom(): number {
-    return this.view.zoom;
+    return new DOMRect(
+      stage.left + x * zoom + this.view.x,
+      stage.top + y * zoom + this.view.y,
+      width * zoom,
+      height * zoom,
+    );
   }
 
   private goFirst(): void {

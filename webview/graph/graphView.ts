@@ -2,40 +2,26 @@ import './graph.css';
 import { MAIN_GRAPH, type GraphStructure } from '../../src/protocol/graph';
 import type { LayerSummary } from '../../src/protocol/model';
 import { element, fill } from '../controls/element';
-import { dropdown, linkButton, searchField, type ChoiceField, type SearchField } from '../controls/toolkit';
+import { showMenu } from '../controls/menu';
+import { dropdown, linkButton, type ChoiceField } from '../controls/toolkit';
 import { wireError, type EditorModel, type View } from '../editor/editorModel';
 import { errorLine, loadingLine } from '../editor/messages';
-import { showMenu } from '../controls/menu';
-import type { Sort } from '../table/column';
-import { VirtualTable } from '../table/virtualTable';
 import { textWidth } from '../text/measureText';
-import { count } from '../text/numbers';
-import { blockTree, type Block } from './blocks/blockTree';
-import { firstOpen } from './blocks/firstOpen';
-import { boxFigures } from './boxFigures';
-import { findNodes } from './findNodes';
+import { count, exact } from '../text/numbers';
+import type { Block } from './blocks/blockTree';
 import { GraphCanvas } from './graphCanvas';
 import { readColors, type GraphColors } from './graphColors';
 import { GraphLegend } from './graphLegend';
-import { blocksAround, graphScene } from './graphScene';
+import { graphPainting } from './graphPainting';
+import { graphScene } from './graphScene';
+import { GraphSearch } from './graphSearch';
 import { LayoutClient } from './layoutClient';
 import { graphMeasures, type Measure } from './measures';
-import { nodeColumns, type NodeRow } from './nodeColumns';
+import { NodeTable } from './nodeTable';
 import { boxText, describeBlock, describeNode, TITLE_FONT } from './nodeText';
-import { operatorKind } from './operatorKinds';
+import { openAround, openBlocksAround, openGraph, setAllOpen, setOpen, type OpenGraph } from './openGraph';
 import type { Painting } from './paintGraph';
-import { boxBounds, makePicture, type Picture } from './picture';
-
-/** A graph on show, and how it was left when one inside it was opened. */
-interface OpenGraph {
-  readonly structure: GraphStructure;
-  readonly root: Block;
-  /** "If decide, then_branch"; empty for the model's own. */
-  readonly label: string;
-  open: ReadonlySet<string>;
-  /** Node under the cursor; of a block the first one inside. */
-  focused: number | undefined;
-}
+import { blockOrBoxBounds, makePicture, type Picture } from './picture';
 
 /** Which network is this: operators in layers from top to bottom, blocks that open, coloured by any measure. */
 export class GraphView implements View {
@@ -44,27 +30,28 @@ export class GraphView implements View {
   private readonly canvas: GraphCanvas;
   private readonly legend = new GraphLegend();
   private readonly choice: ChoiceField;
-  private readonly search: SearchField;
-  private readonly found = element('span', { class: 'toolbar-count', attributes: { role: 'status' } });
+  private readonly search: GraphSearch;
+  private readonly nodeTable: NodeTable;
   private readonly path = element('nav', { class: 'graph-path', attributes: { 'aria-label': 'Graphs' } });
   private readonly status = element('div', { class: 'graph-status', attributes: { 'aria-live': 'polite' } });
   private readonly message = element('div', { class: 'graph-message' });
   private readonly toolbar: HTMLElement;
   private readonly tableToggle: HTMLButtonElement;
-  private readonly table: VirtualTable<NodeRow>;
   private colors: GraphColors | undefined;
+  /** The model's own, and what was opened inside; the last is on show. */
   private graphs: OpenGraph[] = [];
   private picture: Picture | undefined;
-  private painting: Painting | undefined;
   private reading: AbortController | undefined;
   private readFor: unknown;
   private drawnWith: readonly unknown[] = [];
-  private drawnScene: readonly unknown[] = [];
+  private laidOutWith: readonly unknown[] = [];
   private layoutNumber = 0;
-  private matches: readonly number[] = [];
   private isTable = false;
-  private sort: Sort | undefined;
+  /** Layer of the shared selection as this view last knew it: another one was chosen elsewhere. */
   private seenSelection: string | undefined;
+  /** Block that was opened or closed last: it stays where it is on the screen. */
+  private toggled: Block | undefined;
+  private revealWhenLaidOut = false;
 
   constructor(private readonly model: EditorModel) {
     this.canvas = new GraphCanvas({
@@ -72,19 +59,25 @@ export class GraphView implements View {
       open: (box) => this.openBox(box),
       close: (block) => this.closeBlock(this.picture?.scene.open[block]),
       leave: () => this.leave(),
-      search: () => this.search.focus(),
+      search: () => this.search.field.focus(),
     });
     this.choice = dropdown('Colour by', (graphMeasure) => model.remember({ graphMeasure }));
-    this.search = searchField('Find nodes', (text) => this.find(text));
-    this.search.element.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') {
-        event.preventDefault();
-        this.nextMatch(event.shiftKey ? -1 : 1);
-      } else if (event.key === 'Escape') {
-        this.search.value = '';
-        this.find('');
-        this.canvas.focus();
-      }
+    this.search = new GraphSearch(
+      {
+        found: () => model.changed(),
+        goTo: (node) => this.focusNode(node),
+        leave: () => this.canvas.focus(),
+      },
+      (name) => model.layerByName(name),
+    );
+    this.nodeTable = new NodeTable({
+      select: (node) => this.focusNode(node),
+      show: (node) => {
+        this.isTable = false;
+        this.focusNode(node);
+        requestAnimationFrame(() => this.canvas.focus());
+      },
+      changed: () => model.changed(),
     });
     this.tableToggle = linkButton('Show as table', () => {
       this.isTable = !this.isTable;
@@ -95,27 +88,17 @@ export class GraphView implements View {
       { class: 'toolbar' },
       element('span', { class: 'graph-label', text: 'Colour by' }),
       this.choice.element,
-      this.search.element,
-      this.found,
+      this.search.field.element,
+      this.search.count,
       element('span', { class: 'spacer' }),
-      linkButton('Open all', () => this.openAll(true)),
-      linkButton('Close all', () => this.openAll(false)),
-      this.tableToggle,
+      element(
+        'span',
+        { class: 'graph-actions' },
+        linkButton('Open all', () => this.openAll(true)),
+        linkButton('Close all', () => this.openAll(false)),
+        this.tableToggle,
+      ),
     );
-    this.table = new VirtualTable<NodeRow>({
-      label: 'Nodes of the graph',
-      key: (row) => String(row.index),
-      onSelect: (row) => this.focusNode(row.index),
-      onActivate: (row) => {
-        this.isTable = false;
-        this.focusNode(row.index);
-        requestAnimationFrame(() => this.canvas.focus());
-      },
-      onSort: (sort) => {
-        this.sort = sort;
-        model.changed();
-      },
-    });
     this.element = element(
       'div',
       { class: 'graph' },
@@ -124,7 +107,7 @@ export class GraphView implements View {
       this.legend.element,
       this.message,
       this.canvas.element,
-      this.table.element,
+      this.nodeTable.table.element,
       this.status,
     );
     // VS Code exchanges the variables and the class of the body when the theme changes.
@@ -137,28 +120,29 @@ export class GraphView implements View {
   update(): void {
     const { state } = this.model;
     this.readWhenNew();
-    const isShown = this.current !== undefined;
-    this.canvas.element.hidden = !isShown || this.isTable;
-    this.table.element.hidden = !isShown || !this.isTable;
-    this.toolbar.hidden = !isShown;
-    this.legend.element.hidden = !isShown;
-    this.status.hidden = !isShown;
+    const graph = this.current;
+    this.canvas.element.hidden = graph === undefined || this.isTable;
+    this.nodeTable.table.element.hidden = graph === undefined || !this.isTable;
     this.path.hidden = this.graphs.length < 2;
+    for (const part of [this.toolbar, this.legend.element, this.status]) {
+      part.hidden = graph === undefined;
+    }
     this.tableToggle.textContent = this.isTable ? 'Show as graph' : 'Show as table';
-    if (!isShown) {
+    if (graph === undefined) {
       if (state?.model.status === 'failed') {
         fill(this.message, errorLine(state.model.error));
       }
       return;
     }
     const measures = graphMeasures(this.model);
-    const measure = measures.find(({ id }) => id === this.model.view.graphMeasure) ?? measures[0]!;
+    const measure = this.measure(measures);
     this.updateChoices(measures, measure);
-    this.followSelection();
-    this.updatePicture(measure);
+    this.followSelection(graph);
+    this.updatePicture(graph, measure);
     this.paint(measure);
     if (this.isTable) {
-      this.updateTable(measure);
+      const { matches } = this.search;
+      this.nodeTable.update(graph, measure, matches, (node) => this.layersOf([node])[0], this.figureInputs());
     }
   }
 
@@ -166,9 +150,11 @@ export class GraphView implements View {
     return this.graphs[this.graphs.length - 1];
   }
 
-  private layerOf(node: number): LayerSummary | undefined {
-    const name = this.current?.structure.nodes[node]?.layer;
-    return name === undefined ? undefined : this.model.layerByName(name);
+  private layersOf(nodes: readonly number[]): LayerSummary[] {
+    return nodes.flatMap((node) => {
+      const name = this.current?.structure.nodes[node]?.layer;
+      return name === undefined ? [] : (this.model.layerByName(name) ?? []);
+    });
   }
 
   // Reading
@@ -176,11 +162,10 @@ export class GraphView implements View {
   private readWhenNew(): void {
     const slot = this.model.state?.model;
     const value = slot?.status === 'ready' ? slot.value : undefined;
-    if (value === undefined || value === this.readFor) {
-      return;
+    if (value !== undefined && value !== this.readFor) {
+      this.readFor = value;
+      this.read(MAIN_GRAPH, '');
     }
-    this.readFor = value;
-    this.read(MAIN_GRAPH, '');
   }
 
   /** Reads a graph and shows it: the model's own in place of everything, another inside the present one. */
@@ -208,34 +193,32 @@ export class GraphView implements View {
   }
 
   private enter(structure: GraphStructure, label: string): void {
-    const root = blockTree(structure);
-    const before = this.graphs.find((one) => one.structure.graph === structure.graph);
-    const graph: OpenGraph = { structure, root, label, open: before?.open ?? firstOpen(root), focused: undefined };
-    const isSame = before?.structure.nodes.length === structure.nodes.length && this.graphs.length === 1;
-    if (isSame) {
-      graph.focused = before.focused;
-    } else {
+    const isMain = structure.graph === MAIN_GRAPH;
+    const before = isMain && this.graphs.length === 1 ? this.graphs[0] : undefined;
+    const graph = openGraph(structure, label, before);
+    this.graphs = isMain ? [graph] : [...this.graphs, graph];
+    if (before?.structure.nodes.length !== structure.nodes.length) {
       this.canvas.startOver();
     }
-    this.graphs = structure.graph === MAIN_GRAPH ? [graph] : [...this.graphs, graph];
     this.seenSelection = undefined;
     this.graphChanged();
   }
 
   private graphChanged(): void {
-    this.find(this.search.value);
-    fill(
-      this.path,
-      ...this.graphs.flatMap((graph, index) => {
-        const text = graph.label === '' ? graph.structure.name || 'model' : graph.label;
-        return index === this.graphs.length - 1
-          ? [element('span', { text, attributes: { 'aria-current': 'page' } })]
-          : [
-              linkButton(text, () => this.backTo(index)),
-              element('span', { text: '›', attributes: { 'aria-hidden': 'true' } }),
-            ];
-      }),
-    );
+    if (this.current !== undefined) {
+      this.search.searchIn(this.current.structure);
+    }
+    const last = this.graphs.length - 1;
+    const parts = this.graphs.flatMap(({ label, structure }, index) => {
+      const text = label === '' ? structure.name || 'model' : label;
+      return index === last
+        ? [element('span', { text, attributes: { 'aria-current': 'page' } })]
+        : [
+            linkButton(text, () => this.backTo(index)),
+            element('span', { text: '›', attributes: { 'aria-hidden': 'true' } }),
+          ];
+    });
+    fill(this.path, ...parts);
     this.model.changed();
   }
 
@@ -249,6 +232,10 @@ export class GraphView implements View {
 
   // Drawing
 
+  private measure(measures = graphMeasures(this.model)): Measure {
+    return measures.find(({ id }) => id === this.model.view.graphMeasure) ?? measures[0]!;
+  }
+
   private updateChoices(measures: readonly Measure[], measure: Measure): void {
     const choices = measures.map(({ id, label }) => ({ value: id, label }));
     const key = JSON.stringify([choices, measure.id]);
@@ -259,27 +246,29 @@ export class GraphView implements View {
   }
 
   /** Lays out anew when blocks were opened, or boxes need room for figures. */
-  private updatePicture(measure: Measure): void {
-    const graph = this.current;
-    const wanted = [graph?.structure, graph?.open, measure.ramp === 'kind', this.model.layers];
-    if (graph === undefined || wanted.every((input, index) => input === this.drawnScene[index])) {
+  private updatePicture(graph: OpenGraph, measure: Measure): void {
+    const { structure, root, open } = graph;
+    const hasFigures = measure.ramp !== 'kind';
+    const wanted = [structure, open, hasFigures, this.model.layers];
+    if (wanted.every((input, index) => input === this.laidOutWith[index])) {
       return;
     }
-    const isOther = this.drawnScene[0] !== graph.structure;
-    this.drawnScene = wanted;
-    const layersIn = this.layerCounter();
+    const isOther = this.laidOutWith[0] !== structure;
+    this.laidOutWith = wanted;
     const scene = graphScene(
-      graph.structure,
-      graph.root,
-      (block) => graph.open.has(block.id),
-      (node, block) =>
-        boxText(
-          graph.structure.nodes[node]!,
+      structure,
+      root,
+      (block) => open.has(block.id),
+      (node, block) => {
+        const layers = this.layersOf(block?.all ?? [node]);
+        return boxText(
+          structure.nodes[node]!,
           block,
-          this.layerOf(node),
-          block === undefined ? 0 : layersIn(block),
-          measure.ramp !== 'kind',
-        ),
+          block === undefined ? layers[0] : undefined,
+          layers.length,
+          hasFigures,
+        );
+      },
       (block) => textWidth(block.label, TITLE_FONT) + 40,
     );
     this.layoutNumber += 1;
@@ -287,18 +276,10 @@ export class GraphView implements View {
     this.canvas.element.setAttribute('aria-busy', 'true');
     this.layout.layOut(scene.request).then(
       (layout) => {
-        if (number !== this.layoutNumber) {
-          return;
+        if (number === this.layoutNumber) {
+          this.canvas.element.setAttribute('aria-busy', 'false');
+          this.showPicture(makePicture(scene, layout), isOther);
         }
-        const before = isOther ? undefined : this.picture;
-        this.picture = makePicture(scene, layout);
-        this.canvas.element.setAttribute('aria-busy', 'false');
-        this.drawnWith = [];
-        this.paint(this.measure(), before);
-        if (isOther || this.revealWhenLaidOut) {
-          this.revealFocus();
-        }
-        this.revealWhenLaidOut = false;
       },
       (error: unknown) => {
         fill(this.message, errorLine(wireError(error)));
@@ -306,124 +287,63 @@ export class GraphView implements View {
     );
   }
 
-  private revealWhenLaidOut = false;
-
-  private measure(): Measure {
-    const measures = graphMeasures(this.model);
-    return measures.find(({ id }) => id === this.model.view.graphMeasure) ?? measures[0]!;
+  private showPicture(picture: Picture, isOther: boolean): void {
+    const node = this.toggled?.all[0] ?? this.current?.focused ?? 0;
+    const before = isOther || this.picture === undefined ? undefined : this.picture;
+    const was = before && blockOrBoxBounds(before, node, this.toggled?.id);
+    const box = before && blockOrBoxBounds(picture, node, this.toggled?.id);
+    this.picture = picture;
+    this.drawnWith = [];
+    this.paint(this.measure(), was === undefined || box === undefined ? undefined : { was, box });
+    if (isOther || this.revealWhenLaidOut) {
+      this.revealFocus();
+    }
+    this.revealWhenLaidOut = false;
   }
 
-  private layersInside(block: Block): LayerSummary[] {
-    return block.all.flatMap((node) => this.layerOf(node) ?? []);
+  /** What figures are computed from: another object after each change. */
+  private figureInputs(): readonly unknown[] {
+    const { state, allocation, statisticsVersion, layers } = this.model;
+    return [allocation, state?.measurements, state?.report, statisticsVersion, layers];
   }
 
-  private layerCounter(): (block: Block) => number {
-    return (block) => this.layersInside(block).length;
-  }
-
-  private paint(measure: Measure, before?: Picture): void {
-    const { picture, model } = this;
+  private paint(measure: Measure, hold?: Parameters<GraphCanvas['show']>[1]): void {
+    const { picture } = this;
     const graph = this.current;
-    if (picture === undefined || graph === undefined || this.drawnScene[0] !== graph.structure) {
+    if (picture === undefined || graph === undefined || this.laidOutWith[0] !== graph.structure) {
       return;
     }
-    const focused = graph.focused === undefined ? undefined : picture.scene.boxOfNode[graph.focused];
-    const inputs = [
-      picture,
-      measure.id,
-      focused,
-      this.matches,
-      this.colors,
-      model.state?.selectedLayer,
-      model.allocation,
-      model.state?.measurements,
-      model.state?.report,
-      model.statisticsVersion,
-      model.layers,
-    ];
+    const selectedLayer = this.model.state?.selectedLayer;
+    const { matches } = this.search;
+    const inputs = [picture, measure.id, graph.focused, matches, selectedLayer, ...this.figureInputs()];
     if (this.colors !== undefined && inputs.every((input, index) => input === this.drawnWith[index])) {
       return;
     }
+    this.drawnWith = inputs;
     this.colors ??= readColors(this.element);
-    this.drawnWith = inputs.map((input, index) => (index === 4 ? this.colors : input));
-    const { nodes } = graph.structure;
-    const { boxes, boxOfNode } = picture.scene;
-    const layers = boxes.map((box) =>
-      box.block === undefined
-        ? [this.layerOf(box.node)].filter((layer) => layer !== undefined)
-        : this.layersInside(box.block),
-    );
-    const figures = boxFigures(layers.map((inside) => (inside.length === 0 ? undefined : measure.value(inside))));
-    const kinds = boxes.map((box) => (box.block === undefined ? operatorKind(nodes[box.node]!) : undefined));
-    const selectedNode = nodes.findIndex(
-      (node) => node.layer !== undefined && node.layer === model.state?.selectedLayer,
-    );
-    const painting: Painting = {
-      picture,
-      colors: this.colors,
-      measure,
-      figures,
-      kinds,
-      hasSubgraph: (box) => boxes[box]!.block === undefined && nodes[boxes[box]!.node]!.subgraphs !== undefined,
-      focused,
-      hasFocus: false,
-      selected: selectedNode < 0 ? undefined : boxOfNode[selectedNode],
-      hovered: undefined,
-      matches: new Set(this.matches.map((node) => boxOfNode[node]!)),
-    };
-    this.painting = painting;
-    this.legend.update(measure, figures, new Set(kinds.filter((kind) => kind !== undefined)));
-    const hold = before === undefined ? undefined : this.heldBox(before, picture);
+    const layersOf = (nodes: readonly number[]) => this.layersOf(nodes);
+    const painting = graphPainting(graph, picture, this.colors, measure, layersOf, { selectedLayer, matches });
+    this.legend.update(measure, painting.figures, new Set(painting.kinds.filter((kind) => kind !== undefined)));
     this.canvas.show(painting, hold);
-    this.updateStatus(measure);
+    this.updateStatus(graph, painting);
   }
 
-  /** The box under the cursor, or what it was part of, in both pictures. */
-  private heldBox(before: Picture, after: Picture) {
-    const node = this.held ?? this.current?.focused ?? 0;
-    this.held = undefined;
-    const was = this.boundsOfNode(before, node);
-    const box = this.boundsOfNode(after, node);
-    return was === undefined || box === undefined ? undefined : { was, box };
-  }
-
-  private held: number | undefined;
-
-  /** Of the innermost open block that was toggled where that is known, else of the box. */
-  private boundsOfNode(picture: Picture, node: number) {
-    const toggled =
-      this.toggled === undefined ? -1 : picture.scene.open.findIndex((block) => block.id === this.toggled);
-    if (toggled > 0) {
-      const { blocks } = picture.layout;
-      return {
-        x: blocks[toggled * 4]!,
-        y: blocks[toggled * 4 + 1]!,
-        width: blocks[toggled * 4 + 2]!,
-        height: blocks[toggled * 4 + 3]!,
-      };
-    }
-    const box = picture.scene.boxOfNode[node];
-    return box === undefined || box < 0 ? undefined : boxBounds(picture, box);
-  }
-
-  private toggled: string | undefined;
-
-  private updateStatus(measure: Measure): void {
-    const graph = this.current;
-    const focused = this.painting?.focused;
-    const { picture } = this;
-    if (graph === undefined || picture === undefined) {
-      return;
-    }
-    const box = focused === undefined ? undefined : picture.scene.boxes[focused];
-    let text = `${count(graph.structure.nodes.filter((node) => node.kind === 'operator').length, 'operator')} in ${count(picture.scene.boxes.length, 'box').replace('boxs', 'boxes')}. Arrow keys follow the edges, Enter opens a block, Escape closes it.`;
-    if (box !== undefined && focused !== undefined) {
-      const value = this.painting?.figures.values[focused];
+  private updateStatus({ structure }: OpenGraph, { picture, focused, figures, measure }: Painting): void {
+    const { boxes } = picture.scene;
+    const box = focused === undefined ? undefined : boxes[focused];
+    let text: string;
+    if (box === undefined || focused === undefined) {
+      const operators = structure.nodes.filter((node) => node.kind === 'operator').length;
+      const noun = boxes.length === 1 ? 'box' : 'boxes';
+      text = `${count(operators, 'operator')} in ${exact(boxes.length)} ${noun}. Arrow keys follow the edges, Enter opens a block, Escape closes it.`;
+    } else {
+      const value = figures.values[focused];
       const figure = value === undefined ? '' : ` · ${measure.label.toLowerCase()} ${measure.text(value)}`;
+      const layers = this.layersOf(box.block?.all ?? [box.node]);
       text =
         (box.block === undefined
-          ? describeNode(graph.structure, box.node, this.layerOf(box.node))
-          : describeBlock(box.block, this.layersInside(box.block).length)) + figure;
+          ? describeNode(structure, box.node, layers[0])
+          : describeBlock(box.block, layers.length)) + figure;
     }
     if (this.status.textContent !== text) {
       this.status.textContent = text;
@@ -433,45 +353,37 @@ export class GraphView implements View {
 
   // What the user does
 
-  private focusBox(box: number): void {
-    const graph = this.current;
-    const { picture } = this;
-    const target = picture?.scene.boxes[box];
-    if (graph === undefined || picture === undefined || target === undefined) {
-      return;
-    }
-    graph.focused = target.node;
-    const layer = target.block === undefined ? graph.structure.nodes[target.node]!.layer : undefined;
+  private setFocus(graph: OpenGraph, node: number, isBlock: boolean): void {
+    graph.focused = node;
+    const layer = isBlock ? undefined : graph.structure.nodes[node]?.layer;
     if (layer !== undefined) {
       this.seenSelection = layer;
       this.model.select(layer);
     }
-    this.paint(this.measure());
-    this.canvas.reveal(box);
+  }
+
+  private focusBox(index: number): void {
+    const box = this.picture?.scene.boxes[index];
+    if (this.current !== undefined && box !== undefined) {
+      this.setFocus(this.current, box.node, box.block !== undefined);
+      this.paint(this.measure());
+      this.canvas.reveal(index);
+    }
   }
 
   /** Shows a node wherever it is: opens the blocks around it. */
   private focusNode(node: number): void {
-    const graph = this.current;
-    if (graph === undefined) {
-      return;
+    if (this.current !== undefined) {
+      this.setFocus(this.current, node, false);
+      this.bringUp(this.current, node);
+      this.model.changed();
     }
-    graph.focused = node;
-    const layer = graph.structure.nodes[node]?.layer;
-    if (layer !== undefined) {
-      this.seenSelection = layer;
-      this.model.select(layer);
-    }
-    this.openAround(graph, node);
-    this.model.changed();
   }
 
-  private openAround(graph: OpenGraph, node: number): void {
-    const closed = blocksAround(graph.root, node).filter((block) => !graph.open.has(block.id));
-    if (closed.length > 0) {
+  private bringUp(graph: OpenGraph, node: number): void {
+    if (openAround(graph, node)) {
       this.toggled = undefined;
       this.revealWhenLaidOut = true;
-      graph.open = new Set([...graph.open, ...closed.map((block) => block.id)]);
     } else {
       requestAnimationFrame(() => this.revealFocus());
     }
@@ -486,17 +398,16 @@ export class GraphView implements View {
   }
 
   /** A layer that was selected elsewhere comes into sight. */
-  private followSelection(): void {
+  private followSelection(graph: OpenGraph): void {
     const selected = this.model.state?.selectedLayer;
-    const graph = this.current;
-    if (graph === undefined || selected === this.seenSelection) {
+    if (selected === this.seenSelection) {
       return;
     }
     this.seenSelection = selected;
-    const node = graph.structure.nodes.findIndex((one) => one.layer !== undefined && one.layer === selected);
+    const node = selected === undefined ? -1 : graph.structure.nodes.findIndex((one) => one.layer === selected);
     if (node >= 0) {
       graph.focused = node;
-      this.openAround(graph, node);
+      this.bringUp(graph, node);
     }
   }
 
@@ -506,167 +417,60 @@ export class GraphView implements View {
     if (graph === undefined || box === undefined) {
       return;
     }
-    graph.focused = box.node;
     if (box.block !== undefined) {
       this.toggle(graph, box.block, true);
       return;
     }
+    this.focusBox(index);
     const node = graph.structure.nodes[box.node]!;
     const inner = node.subgraphs ?? [];
-    const label = (attribute: string) => `${node.operator} ${node.name}, ${attribute}`;
+    const open = (one: (typeof inner)[number]) =>
+      this.read(one.graph, `${node.operator} ${node.name}, ${one.attribute}`);
     if (inner.length === 1) {
-      this.read(inner[0]!.graph, label(inner[0]!.attribute));
+      open(inner[0]!);
     } else if (inner.length > 1) {
-      const bounds = this.canvas.boundsOnScreen(index);
-      const stage = this.canvas.canvas.getBoundingClientRect();
-      const anchor = new DOMRect(stage.left + (bounds?.x ?? 0), stage.top + (bounds?.y ?? 0), 0, bounds?.height ?? 0);
       showMenu(
-        anchor,
+        this.canvas.boundsInWindow(index),
         `Sub-graphs of ${node.name}`,
-        inner.map(({ attribute, graph: target, nodes }) => ({
+        inner.map((one) => ({
           kind: 'choice',
-          label: attribute,
-          note: count(nodes, 'operator'),
-          run: () => this.read(target, label(attribute)),
+          label: one.attribute,
+          note: count(one.nodes, 'operator'),
+          run: () => open(one),
         })),
       );
-    } else {
-      this.focusBox(index);
     }
   }
 
   private closeBlock(block: Block | undefined): void {
     if (this.current !== undefined && block?.parent !== undefined) {
-      this.current.focused = block.all[0]!;
       this.toggle(this.current, block, false);
     }
   }
 
   private toggle(graph: OpenGraph, block: Block, isOpen: boolean): void {
-    const open = new Set(graph.open);
-    if (isOpen) {
-      open.add(block.id);
-    } else {
-      open.delete(block.id);
-    }
-    this.toggled = block.id;
-    this.held = block.all[0]!;
-    this.revealWhenLaidOut = false;
-    graph.open = open;
+    graph.focused = block.all[0]!;
+    setOpen(graph, block, isOpen);
+    this.toggled = block;
     this.model.changed();
   }
 
+  /** Out of the innermost open block, then of the sub-graph. */
   private leave(): void {
-    const graph = this.current;
-    if (graph === undefined) {
-      return;
-    }
-    const node = graph.focused;
-    const around = node === undefined ? [] : blocksAround(graph.root, node).filter((block) => graph.open.has(block.id));
-    const innermost = around[around.length - 1];
-    const box = node === undefined ? undefined : this.picture?.scene.boxes[this.picture.scene.boxOfNode[node]!];
-    const target = box?.block === undefined ? innermost : around.filter((block) => block !== box.block).at(-1);
-    if (target !== undefined) {
-      this.closeBlock(target);
+    const innermost = this.current === undefined ? undefined : openBlocksAround(this.current).at(-1);
+    if (innermost !== undefined) {
+      this.closeBlock(innermost);
     } else if (this.graphs.length > 1) {
       this.backTo(this.graphs.length - 2);
     }
   }
 
   private openAll(isOpen: boolean): void {
-    const graph = this.current;
-    if (graph === undefined) {
-      return;
+    if (this.current !== undefined) {
+      setAllOpen(this.current, isOpen);
+      this.toggled = undefined;
+      this.canvas.startOver();
+      this.model.changed();
     }
-    const open = new Set<string>();
-    const visit = (block: Block) => {
-      block.children.forEach((child) => {
-        open.add(child.id);
-        visit(child);
-      });
-    };
-    if (isOpen) {
-      visit(graph.root);
-    }
-    graph.open = open;
-    this.toggled = undefined;
-    this.canvas.startOver();
-    this.model.changed();
-  }
-
-  private find(text: string): void {
-    const graph = this.current;
-    this.matches = graph === undefined ? [] : findNodes(graph.structure, text, (name) => this.model.layerByName(name));
-    this.matchAt = -1;
-    this.describeMatches();
-    this.model.changed();
-  }
-
-  private matchAt = -1;
-
-  private nextMatch(step: number): void {
-    const { length } = this.matches;
-    if (length === 0) {
-      return;
-    }
-    this.matchAt = this.matchAt < 0 ? (step > 0 ? 0 : length - 1) : (this.matchAt + step + length) % length;
-    this.describeMatches();
-    this.focusNode(this.matches[this.matchAt]!);
-  }
-
-  private describeMatches(): void {
-    const { length } = this.matches;
-    if (this.search.value.trim() === '') {
-      fill(this.found);
-      return;
-    }
-    const text = length === 0 ? 'no match' : this.matchAt < 0 ? `${length} found` : `${this.matchAt + 1} of ${length}`;
-    fill(
-      this.found,
-      text,
-      ...(length === 0 ? [] : [this.matchButton('‹', 'Previous match', -1), this.matchButton('›', 'Next match', 1)]),
-    );
-  }
-
-  private matchButton(text: string, label: string, step: number): HTMLButtonElement {
-    const button = linkButton(text, () => this.nextMatch(step), label);
-    button.setAttribute('aria-label', label);
-    button.classList.add('graph-step');
-    return button;
-  }
-
-  private updateTable(measure: Measure): void {
-    const graph = this.current;
-    if (graph === undefined) {
-      return;
-    }
-    const { nodes, edges, shapes } = graph.structure;
-    const from = nodes.map(() => [] as string[]);
-    const to = nodes.map(() => [] as string[]);
-    const shape = nodes.map(() => '');
-    const name = (index: number) => this.layerOf(index)?.shortName ?? nodes[index]!.name;
-    for (const [a, b, at] of edges) {
-      from[b]!.push(name(a));
-      to[a]!.push(name(b));
-      shape[a] ||= shapes[at] === '?' ? '' : (shapes[at] ?? '');
-    }
-    const shown = this.matches.length > 0 ? new Set(this.matches) : undefined;
-    const rows = nodes.flatMap((node, index): NodeRow[] =>
-      shown !== undefined && !shown.has(index)
-        ? []
-        : [
-            {
-              index,
-              node,
-              layer: this.layerOf(index),
-              blocks: blocksAround(graph.root, index).at(-1)?.label ?? '',
-              shape: shape[index]!,
-              from: from[index]!,
-              to: to[index]!,
-            },
-          ],
-    );
-    this.table.show(rows, nodeColumns(measure), this.sort);
-    this.table.select(graph.focused === undefined ? undefined : String(graph.focused));
   }
 }

@@ -46,7 +46,8 @@ export function nodeLines(
   if (node.subgraphs !== undefined) {
     return { title: node.operator, note: count(node.subgraphs.length, 'sub-graph') };
   }
-  return { title: node.operator, note: '' };
+  const dot = node.operator.lastIndexOf('.');
+  return { title: node.operator.slice(dot + 1), note: node.operator.slice(0, Math.max(0, dot)) };
 }
 
 function blockLines(block: Block, layers: number): { readonly title: string; readonly note: string } {

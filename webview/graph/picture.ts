@@ -75,6 +75,22 @@ export function boxBounds({ scene, layout }: Picture, box: number): Box {
   return { x: layout.x[box]!, y: layout.y[box]!, width, height };
 }
 
+/** The open block of that id, else the box that shows the node. */
+export function blockOrBoxBounds(picture: Picture, node: number, block: string | undefined): Box | undefined {
+  const open = picture.scene.open.findIndex(({ id }) => id === block);
+  if (open > 0) {
+    const [x, y, width, height] = picture.layout.blocks.subarray(open * 4, open * 4 + 4) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    return { x, y, width, height };
+  }
+  const box = picture.scene.boxOfNode[node];
+  return box === undefined || box < 0 ? undefined : boxBounds(picture, box);
+}
+
 /** Calls for what lies between two heights, each once, in ascending order of stripes. */
 export function eachBetween(rows: Rows, top: number, bottom: number, seen: Set<number>, call: (index: number) => void) {
   const last = Math.min(rows.length - 1, Math.floor(bottom / STRIPE));

@@ -29,6 +29,8 @@ interface Draft {
 
 /** Nodes of one level without names that group them, beyond which repetition of operators is looked for. */
 const MANY_LOOSE = 24;
+/** Blocks of one level from which on they are gathered into fewer. */
+const MANY_BLOCKS = 48;
 
 /**
  * Blocks of a graph: by the modules in the names of its nodes, and where names say nothing, by stretches of operators that
@@ -55,6 +57,7 @@ export function blockTree(graph: GraphStructure): Block {
   });
   tidy(root, links, graph.nodes.filter((node) => node.kind === 'operator').length);
   findRepetition(root, graph, links);
+  gather(root, links);
   return finished(root, undefined, '', graph, links);
 }
 
@@ -75,7 +78,7 @@ function tidy(draft: Draft, links: GraphLinks, operators: number): void {
       draft.nodes.push(...child.nodes);
       return child.children.map((inner) => ({
         ...inner,
-        name: nodes.length === operators ? inner.name : `${child.name}.${inner.name}`,
+        name: nodes.length === operators && !/^\d/.test(inner.name) ? inner.name : `${child.name}.${inner.name}`,
       }));
     }
     return [child];
@@ -109,6 +112,39 @@ function findRepetition(draft: Draft, graph: GraphStructure, links: GraphLinks):
     draft.nodes = draft.nodes.filter((node) => !taken.has(node));
     draft.children.push(series);
   }
+}
+
+/** More blocks in a row than can be taken in are gathered, as evenly as their number allows. */
+function gather(draft: Draft, links: GraphLinks): void {
+  draft.children.forEach((child) => gather(child, links));
+  const count = draft.children.length;
+  if (count < MANY_BLOCKS) {
+    return;
+  }
+  const size = Math.ceil(count / Math.ceil(Math.sqrt(count)));
+  const inOrder = byFirstNode(draft.children);
+  draft.children = [];
+  for (let from = 0; from < count; from += size) {
+    const members = inOrder.slice(from, from + size);
+    const first = members[0]!.name;
+    const together: Draft = { name: rangeName(first, members[members.length - 1]!.name), children: members, nodes: [] };
+    const isBlock = members.length > 1 && isConvex(links, allNodes(together));
+    draft.children.push(...(isBlock ? [together] : members));
+  }
+}
+
+function byFirstNode(drafts: readonly Draft[]): Draft[] {
+  return drafts
+    .map((draft) => ({ draft, first: allNodes(draft)[0]! }))
+    .sort((a, b) => a.first - b.first)
+    .map(({ draft }) => draft);
+}
+
+/** "encoder.0" to "encoder.22" is "encoder.0–22". */
+function rangeName(first: string, last: string): string {
+  const parts = [first.split('.'), last.split('.')] as const;
+  const differs = parts[0].findIndex((part, i) => part !== parts[1][i]);
+  return `${first}–${parts[1].slice(Math.max(0, differs)).join('.')}`;
 }
 
 /** Where to begin within the pattern so that the fewest edges pass from block to block. */
@@ -148,10 +184,7 @@ function finished(
     copies: 1,
   };
   const names = new Set<string>();
-  const inOrder = draft.children
-    .map((child) => ({ child, first: allNodes(child)[0]! }))
-    .sort((a, b) => a.first - b.first);
-  for (const { child } of inOrder) {
+  for (const child of byFirstNode(draft.children)) {
     let name = child.name;
     for (let n = 2; names.has(name); n++) {
       name = `${child.name} (${n})`;
