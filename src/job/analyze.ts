@@ -1,7 +1,8 @@
-import { layerMacs, measureWeight, sampleShapes } from '../analysis';
+import { findLayers, layerMacs, measureWeight, sampleShapes } from '../analysis';
 import type { Layer, RunnerValue, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import type { LayerMoments } from '../methods';
+import { permuteInputChannels } from '../passes';
 import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
@@ -30,6 +31,8 @@ import type { PrunedWeight } from './sparsity/prunedWeight';
 
 /** All measurements of a job, and what they were made with. */
 export interface Analysis {
+  /** The dense job, with input channels permuted where the recipe asks for it. */
+  readonly base: PreparedJob;
   /** The job with pruned weights, where every layer has one pattern; the dense one where the allocation chooses. */
   readonly job: PreparedJob;
   readonly result: AnalyzeResult;
@@ -124,7 +127,8 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
   }
   const { calibration, evaluation, loss } = await openData(prepared, signal);
   const baseline = await measureBaseline(prepared, evaluation, tracker);
-  const { job, tried, pruned } = await pruneStage(prepared, calibration, patterns, tracker);
+  const base = permuted(prepared, patterns, tracker);
+  const { job, tried, pruned } = await pruneStage(base, calibration, patterns, tracker);
   const { layers } = job;
   const wanted = layers
     .map((layer) => ({
@@ -133,7 +137,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
       patterns: patterns.get(layer.name)!.patterns,
     }))
     .filter(({ widths, patterns }) => !widths.excluded || patterns.length > 1);
-  const scope = { ...measurementScope(job), data: calibration.hash, pruned: prunedKey(prepared, pruned) };
+  const scope = { ...measurementScope(job), data: calibration.hash, pruned: prunedKey(base, pruned) };
   let ranges: ReadonlyMap<string, InputRange> = new Map();
   const layerCandidates = new LayerCandidates({
     weights: recipe.quantization.weights,
@@ -239,6 +243,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
     resumedSteps: tracker.resumedSteps,
   };
   return {
+    base,
     job,
     result,
     calibration,
@@ -258,6 +263,35 @@ function patternsOf(job: PreparedJob, edges: ReadonlySet<string>): Map<string, L
   return new Map(
     job.layers.map((layer) => [layer.name, layerPatterns(job.recipe, layer, edges, () => measureWeight(layer).zeros)]),
   );
+}
+
+/** The job with input channels reordered so that masks keep more magnitude; the outputs stay what they were. */
+function permuted(job: PreparedJob, patterns: ReadonlyMap<string, LayerPatterns>, tracker: StageTracker): PreparedJob {
+  if (!job.recipe.sparsity.permute) {
+    return job;
+  }
+  const model = job.model.clone();
+  const result = permuteInputChannels(model, {
+    pattern: (layer) => patterns.get(layer.name)?.patterns.find((pattern) => pattern !== undefined),
+    seed: job.recipe.seed,
+    shapes: job.shapes,
+    onProgress: () => throwIfCancelled(tracker.signal),
+  });
+  for (const { layers, before, after } of result.permutations) {
+    tracker.log(
+      `Input channels of ${layers.join(', ')} permuted: masks keep ${(100 * after).toFixed(1)} % of the magnitude, not ${(100 * before).toFixed(1)} %.`,
+    );
+  }
+  for (const { nodes, reason } of result.refused) {
+    tracker.log(`Input channels of ${nodes.join(', ')} not permuted: ${reason}.`);
+  }
+  const shortNames = new Map(job.layers.map((layer) => [layer.name, layer.shortName]));
+  return {
+    ...job,
+    model,
+    dense: model,
+    layers: findLayers(model).map((layer) => ({ ...layer, shortName: shortNames.get(layer.name) ?? layer.shortName })),
+  };
 }
 
 /**

@@ -72,7 +72,7 @@ export async function compress(
   tracker: StageTracker,
 ): Promise<readonly CompressionStep[]> {
   const network = await tracker.stage('quantize', allocate.layers.length, async (steps) => {
-    const sparse = await sparseJob(job, analysis, allocate, tracker);
+    const sparse = await sparseJob(analysis, allocate, tracker);
     const grids = await inputGrids(sparse.job, analysis, allocate, sparse.isNew, tracker);
     const draft = new Draft(sparse.job, analysis, allocate, grids, sparse.pruned, tracker);
     await draft.findCodes((name) => steps.advance(name));
@@ -99,7 +99,6 @@ export async function compress(
 
 /** The job with the patterns that were chosen, where the analysis left them open. */
 async function sparseJob(
-  job: PreparedJob,
   analysis: Analysis,
   allocate: AllocateResult,
   tracker: StageTracker,
@@ -113,7 +112,7 @@ async function sparseJob(
   const quiet = { setTotal: () => undefined, advance: () => undefined, resume: () => undefined };
   const network = await pruneNetwork(
     {
-      job,
+      job: analysis.base,
       dataset: analysis.calibration,
       steps: quiet,
       signal: tracker.signal,

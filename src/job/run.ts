@@ -107,7 +107,7 @@ export async function verifyExport(
     };
     try {
       const comparison = await compareModels(
-        job.dense,
+        analysis.base.dense,
         written,
         job.factory,
         () => batchesOf(analysis.calibration, COMPARED_SAMPLES),

@@ -232,7 +232,10 @@ function store(
 }
 
 function keyOf(options: PruneOptions, layer: Layer, pattern: SparsityChoice, sequence: string): CacheKey {
-  const { method, score, optimizer, permute } = options.job.recipe.sparsity;
+  const { recipe } = options.job;
+  const { method, score, optimizer } = recipe.sparsity;
+  // The order of the channels depends on the seed.
+  const permute = recipe.sparsity.permute ? recipe.seed : false;
   return cacheKey({
     ...measurementScope(options.job),
     what: 'pruned',
