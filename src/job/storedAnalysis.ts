@@ -28,6 +28,9 @@ function analysisKey(recipe: Recipe, hash: string): CacheKey {
     version: LATHE_VERSION,
     model: hash,
     quantization: recipe.quantization,
+    sparsity: recipe.sparsity,
+    // Unlike a pin on a width, another pattern is another weight to measure.
+    patterns: recipe.layers.flatMap(({ pattern, sparsity }) => (sparsity === undefined ? [] : [[pattern, sparsity]])),
     preprocess,
     calibration: calibration === undefined ? null : { ...calibration, state: fileState(calibration.path) },
     evaluation: evaluation === undefined ? null : { ...evaluation, state: fileState(evaluation.path) },

@@ -50,7 +50,7 @@ describe('Jobs', function () {
     listening.dispose();
     assert.equal(last.status, 'done', last.error?.message);
     assert.ok(snapshots.some((snapshot) => snapshot.status === 'running' && snapshot.stages.length >= 8));
-    assert.ok(last.stages.every((stage) => stage.status === 'done'));
+    assert.ok(last.stages.every((stage) => stage.status === 'done' || stage.status === 'skipped'));
     const folder = vscode.Uri.joinPath(uri, '..');
     const source = await vscode.workspace.fs.stat(sampleFile('resnet20.onnx'));
     const compressed = await vscode.workspace.fs.stat(vscode.Uri.joinPath(folder, 'compressed', 'whole.onnx'));
