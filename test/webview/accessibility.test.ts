@@ -37,7 +37,7 @@ describe('webview accessibility', function () {
     it(`has no violations in any view, ${theme}`, async () => {
       const editor = await suite.open('optimized', { theme });
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
-      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Graph', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         assert.deepEqual(await violations(editor), [], tab);
       }
@@ -63,7 +63,7 @@ describe('webview accessibility', function () {
   for (const name of ['opened', 'broken', 'untrusted', 'tiny'] as const) {
     it(`has no violations at 600 pixels, ${name}`, async () => {
       const editor = await suite.open(name, { width: 600 });
-      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Graph', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         assert.deepEqual(await violations(editor), [], tab);
       }
@@ -110,12 +110,12 @@ describe('webview accessibility', function () {
     const editor = await suite.open('optimized');
     for (const width of [600, 640, 860, 1180, 2000]) {
       await editor.resize(width);
-      for (const tab of ['Overview', 'Layers', 'Bits', 'Sparsity'] as const) {
+      for (const tab of ['Overview', 'Layers', 'Graph', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
         const over = await editor.page.evaluate(() =>
           [
             ...document.querySelectorAll(
-              'body, .editor, .overview, .bits, .sparsity, .title-line, .answers, .tabs, .toolbar, .inspector',
+              'body, .editor, .overview, .graph, .bits, .sparsity, .title-line, .answers, .tabs, .toolbar, .inspector',
             ),
           ]
             .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'none')

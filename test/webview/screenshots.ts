@@ -8,10 +8,13 @@ import { buildWebview, launchBrowser, startServer, themeKinds } from './host/web
 interface Picture {
   readonly name: string;
   readonly fixture: FixtureName;
-  readonly tab: 'Overview' | 'Layers' | 'Bits' | 'Sparsity';
+  readonly tab: 'Overview' | 'Layers' | 'Graph' | 'Bits' | 'Sparsity';
   readonly options: SessionOptions;
   /** Pressed in the Sparsity tab. */
   readonly choice?: { readonly pattern: string; readonly method: string };
+  /** Chosen in the Graph tab. */
+  readonly measure?: string;
+  readonly press?: readonly string[];
 }
 
 const pictures: readonly Picture[] = [
@@ -36,6 +39,30 @@ const pictures: readonly Picture[] = [
     choice: { pattern: '2:4', method: 'row-wise' },
   },
   { name: 'sparsity-wide-dark', fixture: 'optimized', tab: 'Sparsity', options: { theme: 'dark', width: 2000 } },
+  ...themeKinds.map((theme): Picture => ({
+    name: `graph-${theme}`,
+    fixture: 'optimized',
+    tab: 'Graph',
+    options: { theme },
+    measure: 'Weight bits',
+  })),
+  { name: 'graph-kinds-dark', fixture: 'optimized', tab: 'Graph', options: { theme: 'dark' } },
+  {
+    name: 'graph-light-narrow',
+    fixture: 'optimized',
+    tab: 'Graph',
+    options: { theme: 'light', width: 640 },
+    measure: 'Sensitivity',
+  },
+  { name: 'graph-5000-nodes', fixture: 'huge', tab: 'Graph', options: { theme: 'light' }, measure: 'Parameters' },
+  {
+    name: 'graph-5000-nodes-open',
+    fixture: 'huge',
+    tab: 'Graph',
+    options: { theme: 'dark', width: 1600 },
+    measure: 'Weight bits',
+    press: ['Open all'],
+  },
   { name: 'layers-light', fixture: 'analyzed', tab: 'Layers', options: { theme: 'light' } },
   { name: 'layers-dark', fixture: 'analyzed', tab: 'Layers', options: { theme: 'dark' } },
   { name: 'overview-dark', fixture: 'analyzed', tab: 'Overview', options: { theme: 'dark' } },
@@ -50,7 +77,8 @@ async function main(): Promise<void> {
   const browser = await launchBrowser();
   const { server, address } = await startServer();
   const wanted = process.argv[2] ?? '';
-  for (const { name, fixture, tab, options, choice } of pictures.filter((picture) => picture.name.includes(wanted))) {
+  for (const picture of pictures.filter(({ name }) => name.includes(wanted))) {
+    const { name, fixture, tab, options, choice, measure, press } = picture;
     const editor = await EditorSession.open(browser, address, fixture, options);
     await editor.showTab(tab);
     if (fixture !== 'huge') {
@@ -60,6 +88,18 @@ async function main(): Promise<void> {
     if (choice !== undefined) {
       await editor.page.getByRole('radio', { name: choice.pattern, exact: true }).click();
       await editor.page.getByRole('radio', { name: choice.method, exact: true }).click();
+    }
+    if (measure !== undefined) {
+      await editor.page.locator('.graph vscode-dropdown').click();
+      await editor.page.locator('.graph vscode-option', { hasText: measure }).first().click();
+    }
+    for (const button of press ?? []) {
+      await editor.page.getByRole('button', { name: button }).click();
+    }
+    if (tab === 'Graph') {
+      await editor.settled();
+      await editor.page.waitForSelector('.graph-stage[aria-busy="false"]');
+      await new Promise((resolve) => setTimeout(resolve, 400));
     }
     await editor.settled();
     await editor.page.screenshot({ path: join(target, `${name}.png`) });

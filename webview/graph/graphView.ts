@@ -41,6 +41,8 @@ export class GraphView implements View {
   /** The model's own, and what was opened inside; the last is on show. */
   private graphs: OpenGraph[] = [];
   private picture: Picture | undefined;
+  /** The graph of the picture: that of another may still be on its way. */
+  private pictured: GraphStructure | undefined;
   private reading: AbortController | undefined;
   private readFor: unknown;
   private drawnWith: readonly unknown[] = [];
@@ -253,7 +255,6 @@ export class GraphView implements View {
     if (wanted.every((input, index) => input === this.laidOutWith[index])) {
       return;
     }
-    const isOther = this.laidOutWith[0] !== structure;
     this.laidOutWith = wanted;
     const scene = graphScene(
       structure,
@@ -278,7 +279,7 @@ export class GraphView implements View {
       (layout) => {
         if (number === this.layoutNumber) {
           this.canvas.element.setAttribute('aria-busy', 'false');
-          this.showPicture(makePicture(scene, layout), isOther);
+          this.showPicture(makePicture(scene, layout), structure);
         }
       },
       (error: unknown) => {
@@ -287,7 +288,9 @@ export class GraphView implements View {
     );
   }
 
-  private showPicture(picture: Picture, isOther: boolean): void {
+  private showPicture(picture: Picture, structure: GraphStructure): void {
+    const isOther = this.pictured !== structure;
+    this.pictured = structure;
     const node = this.toggled?.all[0] ?? this.current?.focused ?? 0;
     const before = isOther || this.picture === undefined ? undefined : this.picture;
     const was = before && blockOrBoxBounds(before, node, this.toggled?.id);
@@ -310,7 +313,7 @@ export class GraphView implements View {
   private paint(measure: Measure, hold?: Parameters<GraphCanvas['show']>[1]): void {
     const { picture } = this;
     const graph = this.current;
-    if (picture === undefined || graph === undefined || this.laidOutWith[0] !== graph.structure) {
+    if (picture === undefined || graph === undefined || this.pictured !== graph.structure) {
       return;
     }
     const selectedLayer = this.model.state?.selectedLayer;
