@@ -24,8 +24,7 @@ describe('schemas/', () => {
       for (const [name, field] of Object.entries(
         (schema.properties ?? {}) as Record<string, Record<string, unknown>>,
       )) {
-        const isSwitchOff = path === 'tuning';
-        assert.ok(isSwitchOff || typeof field.description === 'string', `${path}.${name} has no description`);
+        assert.ok(typeof field.description === 'string', `${path}.${name} has no description`);
         walk(field, name);
       }
       for (const part of (schema.anyOf ?? []) as Record<string, unknown>[]) {

@@ -434,7 +434,12 @@ export const recipeSchema = Type.Object(
     sparsity: Type.Optional(
       Type.Union([sparsity, Type.Null()], { default: null, description: 'N:M sparsity; null leaves weights dense.' }),
     ),
-    tuning: Type.Optional(Type.Union([tuning, Type.Null()], { default: null })),
+    tuning: Type.Optional(
+      Type.Union([tuning, Type.Null()], {
+        default: null,
+        description: 'Statistics and biases tuned once the codes are decided; null leaves both as they are.',
+      }),
+    ),
     pipeline: Type.Optional(
       Type.Enum(['light', 'advanced'], {
         description:
