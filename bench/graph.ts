@@ -11,52 +11,17 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { declaredShapes, findLayers } from '../src/analysis';
-import { buildModel, DataType, Tensor, type NodeSpec } from '../src/onnx';
 import type { GraphStructure } from '../src/protocol/graph';
 import { modelGraph } from '../src/worker/modelGraph';
 import { blockTree } from '../webview/graph/blocks/blockTree';
 import { graphScene } from '../webview/graph/graphScene';
 import { layoutGraph } from '../webview/graph/layout/layoutGraph';
 import { adjacency } from '../webview/graph/layout/levelGraph';
+import { layeredEncoder } from './networks/generate';
 
 const SIZES = [100, 1000, 5000, 10_000];
 const ROUNDS = 7;
 const WARM_UP = 2;
-
-/** Layers of attention and a feed-forward part, ten operators each, with skips and a mask that all of them read. */
-function encoder(operators: number) {
-  const nodes: NodeSpec[] = [];
-  const initializers: Tensor[] = [];
-  let hidden = 'x';
-  for (let layer = 0; layer * 10 < operators; layer++) {
-    const at = `/encoder/layer.${layer}`;
-    const add = (name: string, opType: string, inputs: readonly string[]) => {
-      nodes.push({ opType, name: `${at}/${name}/${opType}`, inputs, outputs: [`${at}/${name}`] });
-      return `${at}/${name}`;
-    };
-    const product = (name: string, input: string) => {
-      initializers.push(Tensor.fromFloat32(`${at}/${name}.weight`, [1, 1], Float32Array.of(1)));
-      return add(name, 'MatMul', [input, `${at}/${name}.weight`]);
-    };
-    const query = product('attention/query', hidden);
-    const key = product('attention/key', hidden);
-    const value = product('attention/value', hidden);
-    const scores = add('attention/scores', 'Mul', [query, key]);
-    const masked = add('attention/masked', 'Add', [scores, 'mask']);
-    const mixed = add('attention/mixed', 'Mul', [masked, value]);
-    const first = add('skip', 'Add', [mixed, hidden]);
-    const wide = product('up', first);
-    const active = add('active', 'Relu', [wide]);
-    hidden = add('out', 'Add', [active, first]);
-  }
-  return buildModel({
-    opset: 17,
-    inputs: ['x', 'mask'].map((name) => ({ name, type: DataType.FLOAT, shape: ['batch', 1] })),
-    outputs: [{ name: hidden, type: DataType.FLOAT, shape: ['batch', 1] }],
-    initializers,
-    nodes,
-  });
-}
 
 /** Layers of a plain topological sweep: what any layout has to do at least. */
 function sweep({ nodes, edges }: GraphStructure): Int32Array {
@@ -91,7 +56,7 @@ function median(values: readonly number[]): number {
 }
 
 const results = SIZES.map((size) => {
-  const model = encoder(size);
+  const model = layeredEncoder(size, 1);
   const layers = findLayers(model);
   const shapes = declaredShapes(model);
   const read = () => modelGraph(model, layers, shapes, 0);

@@ -7,8 +7,9 @@ import { setup } from './setup.mjs';
 
 setup({ vscode: true });
 const vsix = buildPackage();
-const { files, bytes } = checkPackage(vsix);
+const { files, bytes, bundles } = checkPackage(vsix);
 console.log(`  ✔ ${files} files, ${(bytes / 1e6).toFixed(1)} MB: only what ships`);
+console.log(`  ✔ ${bundles.map(([name, size]) => `${name} ${Math.round(size / 1e3)} KB`).join(', ')}`);
 buildHostSuites();
 const result = await runHostSuite('installed', { install: vsix });
 printResult('installed', result);
