@@ -193,7 +193,10 @@ export class FrontierChart {
     // A tenth of a percent point is finer than a pixel at most widths; at the lower end round up, so that it stays feasible.
     const rounded = Math.round(size * 1000) / 1000;
     const smallest = this.input?.frontier.smallestSize ?? 0;
-    this.onMove(rounded < smallest && size >= smallest - 1e-9 ? Math.ceil(smallest * 1e5) / 1e5 : rounded);
+    const to = rounded < smallest && size >= smallest - 1e-9 ? Math.ceil(smallest * 1e5) / 1e5 : rounded;
+    // The next key may come before the next drawing, and starts from here.
+    this.input = this.input && { ...this.input, size: to };
+    this.onMove(to);
   }
 }
 

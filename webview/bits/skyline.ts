@@ -223,6 +223,8 @@ export class Skyline {
       event.preventDefault();
       const bar = input.bars[Math.max(0, Math.min(last, to))];
       if (bar !== undefined) {
+        // The next key may come before the next drawing, and starts from here.
+        this.input = { ...input, selected: bar.key };
         this.onSelect(bar);
       }
     } else if (event.key === 'Enter' || event.key === ' ') {
