@@ -10,6 +10,7 @@ import {
   groupDigits,
   metricName,
 } from '../job/report/formatNumbers';
+import { masksOutput, masksText } from './analyzeMasks';
 import type { CommandRun } from './command';
 import { ExitCode } from './exitCodes';
 import { jobHooks } from './jobHooks';
@@ -52,8 +53,14 @@ function analyzeOutput(result: AnalyzeResult): AnalyzeOutput {
         bits,
         decibel: Number.isFinite(decibel) ? decibel : null,
       })),
-      candidates: layer.candidates.map((candidate) => ({ ...candidate })),
+      candidates: layer.candidates.map(({ weightBits, activationBits, pattern, loss }) => ({
+        weightBits,
+        activationBits,
+        ...(pattern === undefined ? {} : { pattern: { ...pattern } }),
+        loss,
+      })),
     })),
+    masks: (result.masks?.layers ?? []).map(masksOutput),
     refused: result.refused.map(({ layer, reason }) => ({ layer, reason })),
   };
 }
@@ -91,6 +98,7 @@ function analyzeText(result: AnalyzeResult, style: Style, width: number): string
     const { metric, value, samples } = result.baseline;
     parts.push(`${metricName(metric)} of the float model: ${formatMetric(metric, value)} (${samples} samples)\n`);
   }
+  parts.push(masksText(result, style, width));
   for (const { layer, reason } of result.refused) {
     parts.push(`Not measured: ${printable(layer)}: ${printable(reason)}\n`);
   }

@@ -11,6 +11,7 @@ const stageWords: Readonly<Record<StageName, string>> = {
   ranges: 'measuring ranges',
   optimize: 'optimising layers',
   sensitivity: 'measuring sensitivity',
+  masks: 'measuring masks',
   allocate: 'allocating bits',
   quantize: 'quantising',
   tune: 'tuning statistics',

@@ -120,6 +120,69 @@ const metric = Type.Object(
   closed,
 );
 
+const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
+
+const maskMeasure = Type.Object(
+  {
+    retainedMagnitude: share('Σ|w| kept / Σ|w|.'),
+    density: share('Kept cells / all cells.'),
+    dropped: Type.Integer({ description: 'Non-zeros that become zero.' }),
+    droppedShare: share('Of all non-zeros.'),
+  },
+  closed,
+);
+
+const compliance = (description: string) =>
+  Type.Object(
+    {
+      groups: Type.Integer(),
+      compliant: Type.Integer(),
+      compliance: share('compliant / groups.'),
+      excess: Type.Integer({ description: 'Non-zeros too many along this axis.' }),
+    },
+    { ...closed, description },
+  );
+
+const layerMasks = Type.Object(
+  {
+    name: Type.String(),
+    failure: nullable(Type.String(), 'Why nothing could be measured.'),
+    zeros: nullable(Type.Number(), 'Share of exact zeros.'),
+    patterns: Type.Array(
+      Type.Object(
+        {
+          keep: Type.Integer(),
+          group: Type.Integer(),
+          eligible: verdict,
+          eligibleTransposable: verdict,
+          forward: compliance('Groups along the reduction axis, as the weight is.'),
+          backward: compliance('Groups along the output channels: what the transposed weight complies with.'),
+          expectedCompliance: share('Of forward groups, if as many zeros were spread at random.'),
+          expectedDropShare: share('Of non-zeros, if as many zeros were spread at random.'),
+          rowWise: maskMeasure,
+          transposable: maskMeasure,
+          greedy: maskMeasure,
+          intersection: maskMeasure,
+          diversity: Type.Object(
+            {
+              rowWise: Type.Number(),
+              transposable: Type.Number(),
+              transposableIsExact: Type.Boolean(),
+              productForm: Type.Number({
+                description: 'By (M!·(M−1)!···)^(T/M²), as Hubara et al. (2021) count transposable masks.',
+              }),
+              unstructured: Type.Number({ description: 'Of all masks of this density.' }),
+            },
+            { ...closed, description: 'log₁₀ of the number of distinct masks of the layer.' },
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
 export const analyzeSchema = Type.Object(
   {
     recipe: Type.String(),
@@ -154,6 +217,12 @@ export const analyzeSchema = Type.Object(
               {
                 weightBits: Type.Integer(),
                 activationBits: Type.Integer({ description: '32: the input stays float.' }),
+                pattern: Type.Optional(
+                  Type.Object(
+                    { keep: Type.Integer(), group: Type.Integer(), transposable: Type.Boolean() },
+                    { ...closed, description: 'Absent: dense.' },
+                  ),
+                ),
                 loss: Type.Number({ description: 'Added to the network with only this layer at these widths.' }),
               },
               closed,
@@ -163,9 +232,12 @@ export const analyzeSchema = Type.Object(
         closed,
       ),
     ),
+    masks: Type.Array(layerMasks, {
+      description: 'What N:M masks by magnitude would do to each weight, batch norms folded; nothing is fitted.',
+    }),
     refused: Type.Array(Type.Object({ layer: Type.String(), reason: Type.String() }, closed)),
   },
-  root('analyze', 'lathe analyze --json', 'What every layer loses at every width.'),
+  root('analyze', 'lathe analyze --json', 'What every layer loses at every width, and what masks keep of it.'),
 );
 export type AnalyzeOutput = Type.Static<typeof analyzeSchema>;
 

@@ -1,7 +1,8 @@
-import type { WeightStatistics } from '../analysis';
+import type { NmPattern, WeightStatistics } from '../analysis';
 import type { Refusal } from '../base/errors';
 import type { AllocationSolution, FrontierPoint } from '../methods';
 import type { SparsityChoice } from './recipe/recipe';
+import type { LayerMasks } from './sparsity/measureMasks';
 
 /** The steps of the main job, in running order. */
 export type StageName =
@@ -12,6 +13,7 @@ export type StageName =
   | 'ranges'
   | 'optimize'
   | 'sensitivity'
+  | 'masks'
   | 'allocate'
   | 'quantize'
   | 'tune'
@@ -83,6 +85,8 @@ export interface AnalyzeResult {
   readonly lossUnit: LossUnit;
   readonly baseline: MetricValue | undefined;
   readonly layers: readonly LayerMeasurement[];
+  /** What N:M masks would do to each layer, and the patterns the recipe names; absent where nobody asked. */
+  readonly masks?: { readonly asked: readonly NmPattern[]; readonly layers: readonly LayerMasks[] };
   readonly statistics: readonly (WeightStatistics & { readonly name: string })[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];
   /** What batch-norm folding did. */

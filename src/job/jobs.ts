@@ -35,6 +35,7 @@ import type { Recipe, RecipeBudget } from './recipe/recipe';
 import { createReport } from './report/createReport';
 import { readReport, reportPathsOf, writeReport } from './report/reportFile';
 import type { Report } from './report/reportSchema';
+import { measureMasks, recipePatterns } from './sparsity/measureMasks';
 import { patternBroken } from './sparsity/patternCompliance';
 import { compress } from './compress';
 import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
@@ -48,12 +49,14 @@ export type BudgetOverride = Partial<RecipeBudget>;
 
 /** Measures every layer at every candidate width. Throws what opening, data and measuring throw, and `job/busy`. */
 export async function analyzeJob(recipePath: string, hooks: JobHooks = {}): Promise<AnalyzeResult> {
-  const tracker = new StageTracker(MEASURING, hooks);
+  const tracker = new StageTracker([...MEASURING, 'masks'], hooks);
   return await exclusively(recipePath, async () => {
     const job = await prepareJob(resolve(recipePath), tracker);
     const analysis = await analyzeAndStore(job, tracker);
     close(analysis);
-    return analysis.result;
+    const layers = await tracker.stage('masks', job.layers.length, (steps) => measureMasks(analysis.base, steps));
+    const masks = { asked: recipePatterns(job.recipe), layers };
+    return { ...analysis.result, masks, seconds: tracker.elapsedSeconds, resumedSteps: tracker.resumedSteps };
   });
 }
 

@@ -77,8 +77,18 @@ describe('lathe: the main job', () => {
   });
 
   it('analyses, allocates and evaluates as JSON by schema', () => {
-    const analyze = assertSchema('analyze', lathe(['analyze', recipe, '--json']).out) as { layers: unknown[] };
+    const analyze = assertSchema('analyze', lathe(['analyze', recipe, '--json']).out) as {
+      layers: unknown[];
+      masks: { name: string; patterns: { keep: number; group: number; diversity: Record<string, number> }[] }[];
+    };
     assert.equal(analyze.layers.length, 22);
+    // 9 × 64 × 64 weights: C(4, 2) masks for each of 9216 groups, 90 for each of 2304 tiles, (4!·3!) by the product form.
+    const { diversity } = analyze.masks
+      .find(({ name }) => name === '/layers/layers.8/conv1/Conv')!
+      .patterns.find(({ keep, group }) => keep === 2 && group === 4)!;
+    assert.ok(Math.abs(diversity.rowWise! - 9216 * Math.log10(6)) < 1e-6);
+    assert.ok(Math.abs(diversity.transposable! - 2304 * Math.log10(90)) < 1e-6);
+    assert.ok(Math.abs(diversity.productForm! - 2304 * Math.log10(144)) < 1e-6);
     const before = read('quick.lathe.lock.json');
     const allocate = assertSchema('allocate', lathe(['allocate', recipe, '--size', '0.2', '--json']).out);
     assert.ok(Number(allocate.size) <= 0.2 && Number(allocate.size) > 0.15);
@@ -94,6 +104,7 @@ describe('lathe: the main job', () => {
     const analyze = lathe(['analyze', recipe]);
     assert.equal(analyze.code, 0, analyze.err);
     assert.match(analyze.out, /Layer +Parameters +W4 +W8 +Input range\nconv1 +144 /);
+    assert.match(analyze.out, /Masks of 2:4 by magnitude[^]*\nlayers\.8\.conv1 +0\.0 % .* 7,171 +4,503 +4,973\n/);
     assert.match(
       lathe(['evaluate', join(sample, 'resnet20.onnx'), '--recipe', recipe]).out,
       /Top-1, as deployed +\d\d\.\d\d %/,
