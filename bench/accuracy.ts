@@ -17,8 +17,9 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { seededRandom } from '../src/base/random';
 import { analyze } from '../src/job/analyze';
-import { allocateResult, buildAllocationModel, solve } from '../src/job/allocation';
+import { allocateResult } from '../src/job/allocation';
 import { compress } from '../src/job/compress';
+import { decidePolicy } from '../src/job/decidePolicy';
 import { prepareJob } from '../src/job/prepare';
 import { measureSteps } from '../src/job/run';
 import { StageTracker } from '../src/job/stageTracker';
@@ -72,19 +73,20 @@ function quantizationCases(): Case[] {
       ['gram', 'sequential'],
       ['adaquant', 'parallel'],
     ] as const) {
-      cases.push({
-        name: `W${weights}A${inputs} ${method} ${mode}`,
-        recipe: {
-          quantization: {
-            weights: { bits: [weights] },
-            activations: { bits: [inputs] },
-            optimizer: { method, mode },
-            sensitivity: { samples: 16 },
+      for (const symmetric of [true, false])
+        cases.push({
+          name: `W${weights}A${inputs} ${method} ${mode}${symmetric ? '' : ' asymmetric'}`,
+          recipe: {
+            quantization: {
+              weights: { bits: [weights], symmetric },
+              activations: { bits: [inputs] },
+              optimizer: { method, mode },
+              sensitivity: { samples: 16 },
+            },
+            allocation: { budget: { size: 1 } },
+            ...tuned,
           },
-          allocation: { budget: { size: 1 } },
-          ...tuned,
-        },
-      });
+        });
     }
   }
   return cases;
@@ -163,16 +165,9 @@ async function measure(folder: string, samples: number, seed: number, images: nu
   );
   const job = await prepareJob(path, tracker);
   const analysis = await analyze(job, tracker);
-  const model = buildAllocationModel({
-    recipe: job.recipe,
-    layers: job.layers,
-    patterns: new Map([...analysis.pruned].map(([name, { pattern }]) => [name, pattern])),
-    macs: new Map(analysis.result.layers.map((layer) => [layer.name, layer.macs])),
-    candidates: analysis.candidates,
-    lossUnit: analysis.loss.unit,
-  });
-  const solution = await solve(model, job.recipe.allocation.budget);
-  const steps = await compress(job, analysis, allocateResult(model, solution, undefined), tracker);
+  const quiet = { setTotal: () => undefined, advance: () => undefined };
+  const { model, solution, policies } = await decidePolicy(job, analysis, quiet, tracker);
+  const steps = await compress(job, analysis, allocateResult(model, solution, undefined, policies), tracker);
   const cpu = process.cpuUsage(begun);
   const measured = await measureSteps(job, analysis, steps, tracker);
   const float = analysis.result.baseline!.value;

@@ -73,6 +73,11 @@ function allocateOutput(result: AllocateResult): AllocateOutput {
       loss,
       exact: kind === 'exact',
     })),
+    policies: result.policies.map(({ sizeBits, changed, ...policy }) => ({
+      ...policy,
+      size: sizeBits / floatBits,
+      changed: changed.map((layer) => ({ ...layer })),
+    })),
     uniform: result.uniform.map(({ bits, sizeBits, loss }) => ({ bits, size: sizeBits / floatBits, loss })),
   };
 }
@@ -107,6 +112,16 @@ function allocateText(result: AllocateResult, style: Style, width: number, folde
     ...(result.bops === undefined ? [] : [`${formatPercent(result.bops)} of the 8-bit operations`]),
     `${solution.engine}, ${proof}, ${formatSeconds(solution.seconds)}`,
   ];
+  const [optimum, ...rivals] = result.policies;
+  if (optimum !== undefined) {
+    const kept = result.policies.find((policy) => policy.kept) ?? optimum;
+    facts.push(
+      `measured ${formatLoss(kept.measured)}` +
+        (optimum.kept
+          ? `, the best of ${rivals.length + 1} policies`
+          : `, better than the programme's optimum (${formatLoss(optimum.measured)})`),
+    );
+  }
   const lock = result.lockPath === undefined ? '' : `${showPath(result.lockPath, folder)}\n`;
   return `${table}\n${facts.join(' · ')}\n${lock}`;
 }

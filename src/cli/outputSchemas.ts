@@ -277,6 +277,24 @@ export const allocateSchema = Type.Object(
       ),
     ),
     frontier: Type.Array(Type.Object({ size: Type.Number(), loss: Type.Number(), exact: Type.Boolean() }, closed)),
+    policies: Type.Array(
+      Type.Object(
+        {
+          predicted: Type.Number(),
+          measured: Type.Number({ description: 'Loss of the whole network.' }),
+          size: Type.Number(),
+          kept: Type.Boolean(),
+          changed: Type.Array(
+            Type.Object(
+              { shortName: Type.String(), weightBits: Type.Integer(), activationBits: Type.Integer() },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+      { description: "The programme's optimum and its neighbours, measured; the best is kept." },
+    ),
     uniform: Type.Array(Type.Object({ bits: Type.Integer(), size: Type.Number(), loss: Type.Number() }, closed)),
   },
   root('allocate', 'lathe allocate --json', 'The width of every layer.'),

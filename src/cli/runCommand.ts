@@ -114,9 +114,10 @@ function summary(result: RunResult, style: Style, width: number): string {
       [`${name}, as deployed`, before, value(accuracy.deployed), change(accuracy.deployed)],
     );
   }
-  for (const step of result.steps.slice(0, -1)) {
+  const delivered = result.steps.filter(({ kept }) => kept).at(-1);
+  for (const step of result.steps.filter((other) => other !== delivered)) {
     rows.push([
-      `  ${step.name}`,
+      `  ${step.name}${step.kept ? '' : ', undone'}`,
       '',
       step.accuracy === undefined || accuracy === undefined ? '' : formatMetric(accuracy.metric, step.accuracy),
       `loss ${formatLoss(step.loss)}`,

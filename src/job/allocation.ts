@@ -3,7 +3,7 @@ import { LatheError } from '../base/errors';
 import { buildUnits, frontier, policyCost, solveAllocation, uniformPoints } from '../methods';
 import type { AllocationLayer, AllocationProblem, AllocationSolution, AllocationUnit, Objective } from '../methods';
 import { bopsUnknown, budgetUnreachable, noBudget } from './errors';
-import type { AllocatedLayer, AllocateResult, CandidateMeasurement, LossUnit } from './jobTypes';
+import type { AllocatedLayer, AllocateResult, CandidateMeasurement, LossUnit, MeasuredPolicy } from './jobTypes';
 import { FLOAT_BITS, edgeLayers, layerWidths } from './layerWidths';
 import type { LayerWidths, WidthPin } from './layerWidths';
 import type { Recipe, RecipeBudget, SparsityChoice } from './recipe/recipe';
@@ -208,6 +208,7 @@ export function allocateResult(
   model: AllocationModel,
   solution: AllocationSolution,
   lockPath: string | undefined,
+  policies: readonly MeasuredPolicy[] = [],
 ): AllocateResult {
   const { picks, ...rest } = solution;
   const { floatBits, eightBitOperations } = model.totals;
@@ -222,6 +223,7 @@ export function allocateResult(
     frontier: frontier(model.units).map(({ sizeBits, loss, kind }) => ({ sizeBits, loss, kind })),
     uniform: uniformWidths(model),
     floatBits,
+    policies,
   };
 }
 

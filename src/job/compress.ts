@@ -7,7 +7,6 @@ import {
   channelStatistics,
   dequantizeWeight,
   insertQdq,
-  optimizeLayer,
   paraNormalize,
   setLayerBias,
   setLayerWeight,
@@ -22,6 +21,7 @@ import type { AllocateResult, AllocatedLayer } from './jobTypes';
 import type { LayerChange } from './layerMomentsChanges';
 import { walkSequential } from './layerMomentsSequential';
 import type { SequentialLayer } from './layerMomentsSequential';
+import { SCANNED_COLUMNS, SequentialFit } from './sequentialFit';
 import { FLOAT_BITS } from './layerWidths';
 import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
@@ -32,6 +32,7 @@ import type { PrunedWeight } from './sparsity/prunedWeight';
 import type { StageTracker } from './stageTracker';
 import { createRunner } from '../runtime/createRunner';
 import { floatValues } from './floatTensor';
+import { lossOfModel } from './lossBetween';
 
 /** One layer of the network that is to be exported. */
 export interface CompressedLayer {
@@ -59,11 +60,14 @@ export interface QuantizedModel {
 export interface CompressionStep {
   readonly name: 'pruned' | 'rounded' | 'optimised' | 'statistics tuned' | 'bias tuned';
   readonly network: QuantizedModel;
+  /** False: the step raised the loss on the calibration samples, and what follows goes on from before it. */
+  readonly kept: boolean;
 }
 
 /**
  * From decisions to a network: prunes under the chosen patterns, finds codes, restores statistics, tunes biases, each step only
- * where the recipe asks for it. Nothing is written.
+ * where the recipe asks for it. A tuning step that raises the loss on the calibration samples is undone: restored statistics
+ * help where rounding shifted them, and cost where a fit in sequence had already made up for it. Nothing is written.
  */
 export async function compress(
   job: PreparedJob,
@@ -80,21 +84,58 @@ export async function compress(
   });
   const { quantization, tuning } = job.recipe;
   const name = !quantization.enabled ? 'pruned' : quantization.optimizer.method === 'rtn' ? 'rounded' : 'optimised';
-  const results: CompressionStep[] = [{ name, network: network.build() }];
+  const results: CompressionStep[] = [{ name, network: network.build(), kept: true }];
   if (!tuning.batchNorm && !tuning.bias) {
     tracker.skip('tune', 'the recipe asks for no tuning');
     return results;
   }
   await tracker.stage('tune', allocate.layers.length, async (steps) => {
-    if (tuning.batchNorm || tuning.bias) {
+    const { calibration } = analysis;
+    const lossOf = ({ network: { model } }: CompressionStep) =>
+      lossOfModel(job, analysis, model, tracker.signal, calibration.samples);
+    let loss = await lossOf(results[0]!);
+    const attempt = async (name: CompressionStep['name'], change: () => Promise<boolean>): Promise<void> => {
+      const before = network.snapshot();
+      if (!(await change())) {
+        return;
+      }
+      const step = { name, network: network.build(), kept: true };
+      const after = await lossOf(step);
+      const kept = after <= loss;
+      results.push({ ...step, kept });
+      if (kept) {
+        loss = after;
+      } else {
+        network.restore(before);
+        tracker.log(`Undone, for it raised the loss on the calibration samples from ${loss} to ${after}: ${name}.`);
+      }
+    };
+    await attempt(tuning.batchNorm ? 'statistics tuned' : 'bias tuned', async () => {
       await network.restoreStatistics(tuning.batchNorm, (name) => steps.advance(name));
-      results.push({ name: tuning.batchNorm ? 'statistics tuned' : 'bias tuned', network: network.build() });
-    }
-    if (tuning.bias && (await network.tuneOutputs())) {
-      results.push({ name: 'bias tuned', network: network.build() });
+      return true;
+    });
+    if (tuning.bias) {
+      await attempt('bias tuned', () => network.tuneOutputs());
     }
   });
   return results;
+}
+
+/** The network to deliver: as it was after the last step that was kept. */
+export function lastKept(steps: readonly CompressionStep[]): CompressionStep {
+  return steps.filter(({ kept }) => kept).at(-1)!;
+}
+
+/** The network that a policy makes of the layers as the sensitivity scan had them; the analysis leaves no patterns open. */
+export async function measuredNetwork(
+  analysis: Analysis,
+  policy: AllocateResult,
+  tracker: StageTracker,
+): Promise<QuantizedModel> {
+  const grids = await inputGrids(analysis.job, analysis, policy, false, tracker);
+  const draft = new Draft(analysis.job, analysis, policy, grids, analysis.pruned, tracker);
+  draft.takeMeasured(() => undefined);
+  return draft.build();
 }
 
 /** The job with the patterns that were chosen, where the analysis left them open. */
@@ -130,7 +171,7 @@ async function inputGrids(
   allocate: AllocateResult,
   isNew: boolean,
   tracker: StageTracker,
-): Promise<ReadonlyMap<string, GridWithRange>> {
+): Promise<Map<string, GridWithRange>> {
   const { calibration } = analysis;
   const byName = new Map(job.layers.map((layer) => [layer.name, layer]));
   const wanted = allocate.layers.filter(({ activationBits }) => activationBits < FLOAT_BITS);
@@ -178,7 +219,7 @@ class Draft {
     private readonly job: PreparedJob,
     private readonly analysis: Analysis,
     private readonly allocate: AllocateResult,
-    private readonly grids: ReadonlyMap<string, GridWithRange>,
+    private readonly grids: Map<string, GridWithRange>,
     private readonly pruned: ReadonlyMap<string, PrunedWeight>,
     private readonly tracker: StageTracker,
   ) {
@@ -191,13 +232,29 @@ class Draft {
     const { method, mode } = this.job.recipe.quantization.optimizer;
     const isQuantized = this.allocate.layers.some(({ weightBits }) => weightBits < FLOAT_BITS);
     if (isQuantized && method !== 'rtn' && mode === 'sequential') {
-      await this.walk('codes', advance, (visited) => this.optimized(visited));
+      const fit = new SequentialFit(this.job.recipe.quantization);
+      await this.walk('codes', advance, (visited) => this.optimized(visited, fit), SCANNED_COLUMNS);
     }
+    this.takeMeasured(advance);
+  }
+
+  /** Layers that have no codes yet, as the scan had them. */
+  takeMeasured(advance: (layer: string) => void): void {
     for (const decided of this.allocate.layers) {
       if (!this.layers.has(decided.name)) {
         this.layers.set(decided.name, this.measured(decided));
         advance(decided.shortName);
       }
+    }
+  }
+
+  snapshot(): ReadonlyMap<string, CompressedLayer> {
+    return new Map(this.layers);
+  }
+
+  restore(layers: ReadonlyMap<string, CompressedLayer>): void {
+    for (const [name, layer] of layers) {
+      this.layers.set(name, layer);
     }
   }
 
@@ -278,13 +335,15 @@ class Draft {
   private async walk(
     what: string,
     advance: (layer: string) => void,
-    change: (visited: SequentialLayer) => CompressedLayer,
+    change: (visited: SequentialLayer) => CompressedLayer | Promise<CompressedLayer>,
+    sampledColumns = 0,
   ): Promise<void> {
     const { job, analysis, tracker } = this;
-    const stored = job.cache.get<Record<string, CompressedLayer>>(this.key(what));
+    const key = this.key(what);
+    const stored = job.cache.get<Record<string, CompressedLayer>>(key);
     if (stored !== undefined) {
       for (const [name, layer] of Object.entries(stored)) {
-        this.layers.set(name, this.revived(name, layer));
+        this.take(name, this.revived(name, layer));
         advance(this.decided.get(name)?.shortName ?? name);
       }
       return;
@@ -301,16 +360,17 @@ class Draft {
         dataset: analysis.calibration,
         samples: analysis.calibration.samples,
         memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+        sampledColumns,
         factory: job.factory,
         log: (line) => tracker.log(line),
         signal: tracker.signal,
       },
-      (group) => {
+      async (group) => {
         const changes = new Map<string, LayerChange>();
         for (const layer of group) {
           const { name } = layer.layer;
-          const result = change(layer);
-          this.layers.set(name, result);
+          const result = await change(layer);
+          this.take(name, result);
           visited[name] = result;
           changes.set(name, this.changeOf(layer.layer, result));
           advance(this.decided.get(name)?.shortName ?? name);
@@ -318,7 +378,15 @@ class Draft {
         return changes;
       },
     );
-    job.cache.put(this.key(what), visited);
+    job.cache.put(key, visited);
+  }
+
+  /** What is known of a layer from here on; later walks see its input through the grid it has now. */
+  private take(name: string, layer: CompressedLayer): void {
+    this.layers.set(name, layer);
+    if (layer.input !== undefined) {
+      this.grids.set(name, layer.input);
+    }
   }
 
   private changeOf(layer: Layer, result: CompressedLayer): LayerChange {
@@ -332,32 +400,26 @@ class Draft {
     return {
       ...(weight === undefined ? {} : { weight }),
       ...(bias === undefined ? {} : { bias }),
+      ...(result.input === undefined ? {} : { input: result.input }),
     };
   }
 
   /** A layer whose codes are found on what the compressed layers in front of it give. */
-  private optimized({ layer, moments }: SequentialLayer): CompressedLayer {
+  private async optimized(visited: SequentialLayer, fit: SequentialFit): Promise<CompressedLayer> {
+    const { layer, moments } = visited;
     const decided = this.decided.get(layer.name)!;
     if (decided.weightBits >= FLOAT_BITS || moments === undefined || layer.tie !== undefined) {
       return this.measured(decided);
     }
-    const { weights, optimizer } = this.job.recipe.quantization;
-    const pruned = this.pruned.get(layer.name);
-    const movable = biasRefusal(layer) === undefined;
-    const found = optimizeLayer(layer, {
-      bits: decided.weightBits,
-      granularity: weights.granularity,
-      symmetric: weights.symmetric,
-      method: optimizer.method,
-      moments,
-      refitBias: movable,
-      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
-      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data, mask: pruned.mask }),
+    const { found, grid } = await fit.fit(visited, moments, {
+      ...decided,
+      grid: this.inputOf(decided),
+      pruned: this.pruned.get(layer.name),
     });
     return {
       weight: found.weight,
       bias: found.bias,
-      input: this.inputOf(decided),
+      input: grid && { ...grid, bits: decided.activationBits },
       errors: found.errors.heldOut ?? found.errors.fit,
     };
   }

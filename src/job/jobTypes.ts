@@ -124,6 +124,21 @@ export interface AllocatedLayer {
   readonly reason: string | undefined;
 }
 
+/** A policy measured as a whole network. */
+export interface MeasuredPolicy {
+  /** Sum over the layers. */
+  readonly predicted: number;
+  readonly measured: number;
+  readonly sizeBits: number;
+  readonly kept: boolean;
+  /** Where it differs from the programme's optimum. */
+  readonly changed: readonly {
+    readonly shortName: string;
+    readonly weightBits: number;
+    readonly activationBits: number;
+  }[];
+}
+
 export interface AllocateResult {
   readonly recipePath: string;
   readonly lockPath: string | undefined;
@@ -136,6 +151,8 @@ export interface AllocateResult {
   readonly frontier: readonly Omit<FrontierPoint, 'picks'>[];
   readonly uniform: readonly { readonly bits: number; readonly sizeBits: number; readonly loss: number }[];
   readonly floatBits: number;
+  /** The programme's optimum first, then its rivals; empty where none was measured. */
+  readonly policies: readonly MeasuredPolicy[];
 }
 
 /** A layer of the exported network. */
@@ -186,6 +203,8 @@ export interface RunResult {
     readonly name: string;
     readonly loss: number;
     readonly accuracy: number | undefined;
+    /** False: undone, for it raised the loss. The last step that was kept is the exported network. */
+    readonly kept: boolean;
   }[];
   readonly layers: readonly LayerRun[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];

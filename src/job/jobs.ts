@@ -6,7 +6,7 @@ import { LatheError } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
 import { openModel } from '../onnx';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
-import { allocateResult, buildAllocationModel, solve } from './allocation';
+import { allocateResult } from './allocation';
 import type { AllocationModel } from './allocation';
 import { analyze } from './analyze';
 import type { Analysis } from './analyze';
@@ -37,7 +37,8 @@ import { readReport, reportPathsOf, writeReport } from './report/reportFile';
 import type { Report } from './report/reportSchema';
 import { measureMasks, recipePatterns } from './sparsity/measureMasks';
 import { patternBroken } from './sparsity/patternCompliance';
-import { compress } from './compress';
+import { compress, lastKept } from './compress';
+import { decidePolicy } from './decidePolicy';
 import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
 import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
@@ -99,10 +100,18 @@ export async function runJob(
 async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTracker): Promise<RunResult> {
   const { result: allocation, lockPath } = await allocate(job, analysis, tracker);
   const compression = await compress(job, analysis, allocation, tracker);
-  const quantized = compression[compression.length - 1]!.network;
+  const final = lastKept(compression);
+  const quantized = final.network;
   const written = await tracker.stage('export', 1, () => exportQuantized(job, quantized, allocation));
   const verification = await verifyExport(job, analysis, written.model, tracker);
-  const steps = await measureSteps(job, analysis, compression.slice(0, -1), tracker);
+  const others = [
+    ...(await measureSteps(
+      job,
+      analysis,
+      compression.filter((step) => step !== final),
+      tracker,
+    )),
+  ];
   const { accuracyDrop } = job.recipe.limits;
   const messages =
     accuracyDrop === undefined || verification.accuracy === undefined
@@ -115,14 +124,16 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
     size: sizeFigures(job, quantized, allocation, written),
     accuracy: verification.accuracy,
     measuredLoss: verification.measuredLoss,
-    steps: [
-      ...steps,
-      {
-        name: compression[compression.length - 1]!.name,
-        loss: verification.measuredLoss,
-        accuracy: verification.accuracy?.simulated,
-      },
-    ],
+    steps: compression.map((step) =>
+      step === final
+        ? {
+            name: step.name,
+            loss: verification.measuredLoss,
+            accuracy: verification.accuracy?.simulated,
+            kept: true,
+          }
+        : others.shift()!,
+    ),
     layers: layerRuns(allocation, quantized, verification),
     refused: [
       ...analysis.result.refused,
@@ -338,16 +349,8 @@ async function allocate(
   analysis: Analysis,
   tracker: StageTracker,
 ): Promise<{ readonly result: AllocateResult; readonly lockPath: string; readonly model: AllocationModel }> {
-  return await tracker.stage('allocate', 1, async () => {
-    const model = buildAllocationModel({
-      recipe: job.recipe,
-      layers: job.layers,
-      patterns: new Map([...analysis.pruned].map(([name, { pattern }]) => [name, pattern])),
-      macs: new Map(analysis.result.layers.map((layer) => [layer.name, layer.macs])),
-      candidates: analysis.candidates,
-      lossUnit: analysis.loss.unit,
-    });
-    const solution = await solve(model, job.recipe.allocation.budget, { signal: tracker.signal });
+  return await tracker.stage('allocate', 1, async (steps) => {
+    const { model, solution, policies } = await decidePolicy(job, analysis, steps, tracker);
     const lockPath = lockPathOf(job.recipe.path);
     writeLock(
       lockPath,
@@ -360,7 +363,7 @@ async function allocate(
         inputGrid: (layer, bits) => analysis.ranges.get(layer)?.grids.get(bits),
       }),
     );
-    return { result: allocateResult(model, solution, lockPath), lockPath, model };
+    return { result: allocateResult(model, solution, lockPath, policies), lockPath, model };
   });
 }
 

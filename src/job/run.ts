@@ -19,7 +19,7 @@ import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
 import { recipeStem } from './lock/lockFile';
 import { evaluateMetric } from './metric';
 import { patternKey } from './sparsity/layerPatterns';
-import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
+import { lossBetween } from './lossBetween';
 import type { PreparedJob } from './prepare';
 import { sampleBatches } from './sampleBatches';
 import type { StageTracker } from './stageTracker';
@@ -149,25 +149,6 @@ function* batchesOf(dataset: Dataset, samples: number): Iterable<ReturnType<Data
   }
 }
 
-async function lossBetween(
-  job: PreparedJob,
-  analysis: Analysis,
-  float: InferenceRunner,
-  changed: InferenceRunner,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const { calibration, loss } = analysis;
-  let total = EMPTY_LOSS;
-  for (const range of sampleBatches(calibration, job.recipe.quantization.sensitivity.samples)) {
-    const feeds = calibration.batch(range.start, range.count);
-    const reference = await float.run(feeds);
-    const labels = calibration.labels(range.start, range.count);
-    total = addLoss(total, loss.measureBatch(reference, await changed.run(feeds), labels));
-    throwIfCancelled(signal);
-  }
-  return meanLoss(total);
-}
-
 /** Loss and metric of a network as it was after each step, simulated: what every step bought. */
 export async function measureSteps(
   job: PreparedJob,
@@ -180,7 +161,7 @@ export async function measureSteps(
   const float = await createRunner(job.factory, job.original, { mode: 'simulate' });
   try {
     const measured: RunResult['steps'][number][] = [];
-    for (const { name, network } of steps) {
+    for (const { name, network, kept } of steps) {
       const runner = await createRunner(job.factory, network.model, { mode: 'simulate' });
       try {
         const loss = await lossBetween(job, analysis, float, runner, tracker.signal);
@@ -188,7 +169,7 @@ export async function measureSteps(
           metric === undefined || evaluation === undefined
             ? undefined
             : (await evaluateMetric(runner, evaluation, metric, { signal: tracker.signal, reference: float })).value;
-        measured.push({ name, loss, accuracy: value });
+        measured.push({ name, loss, accuracy: value, kept });
       } finally {
         await runner.release();
       }

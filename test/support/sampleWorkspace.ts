@@ -37,7 +37,7 @@ export function smallJob(recipe: Record<string, unknown>): void {
     sensitivity: { samples: 32 },
     optimizer: { method: 'rtn' },
   };
-  recipe.allocation = { minimize: 'loss', budget: { size: 0.12 } };
+  recipe.allocation = { minimize: 'loss', budget: { size: 0.12 }, neighbours: 0 };
   const data = recipe.data as { calibration: { samples: number }; evaluation: { samples?: number } };
   data.calibration.samples = 64;
   data.evaluation.samples = 200;

@@ -9,7 +9,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
   const folder = dirname(resolve(recipePath));
   const { calibration, evaluation, preprocess } = written.data ?? {};
   const { weights, activations, sensitivity, pairing, firstAndLast, optimizer } = written.quantization ?? {};
-  const { minimize, budget, engine, timeLimit } = written.allocation ?? {};
+  const { minimize, budget, engine, timeLimit, neighbours } = written.allocation ?? {};
   const directory = written.export?.directory ?? 'compressed';
   return {
     path: resolve(recipePath),
@@ -63,6 +63,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
       },
       engine: engine ?? 'auto',
       timeLimit: timeLimit ?? 10,
+      neighbours: neighbours ?? 3,
     },
     sparsity: sparsityOf(written.sparsity ?? undefined),
     tuning: {

@@ -146,6 +146,8 @@ export interface RecipeAllocation {
   readonly engine: 'auto' | 'javascript-lp-solver' | 'highs' | 'pareto';
   /** Seconds an engine may take before the next one takes over. */
   readonly timeLimit: number;
+  /** Policies next to the optimum that are measured beside it, as whole networks. */
+  readonly neighbours: number;
 }
 
 export interface LayerOverride {

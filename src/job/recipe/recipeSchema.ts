@@ -307,6 +307,15 @@ const allocation = Type.Object(
           'Solver of the integer programme. `auto` starts with javascript-lp-solver and lets another take over.',
       }),
     ),
+    neighbours: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 32,
+        default: 3,
+        description:
+          'Policies next to the optimum that are measured beside it as whole networks, for losses of layers add up only approximately; the best measured is kept. The widest uniform policy is measured too. 0 takes the optimum as it is.',
+      }),
+    ),
     timeLimit: Type.Optional(
       Type.Number({
         exclusiveMinimum: 0,

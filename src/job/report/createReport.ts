@@ -83,8 +83,14 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
       notes: [...layer.notes],
     })),
     refused: run.refused.map(({ layer, reason }) => ({ layer, reason })),
-    steps: run.steps.map(({ name, loss, accuracy }) => ({
+    policies: allocate.policies.map(({ sizeBits, changed, ...policy }) => ({
+      ...policy,
+      size: sizeBits / allocate.floatBits,
+      changed: changed.map((layer) => ({ ...layer })),
+    })),
+    steps: run.steps.map(({ name, loss, accuracy, kept }) => ({
       name,
+      ...(kept ? {} : { undone: true }),
       loss: finite(loss) ?? 0,
       ...optional('accuracy', finite(accuracy)),
     })),

@@ -87,7 +87,7 @@ export function renderMarkdown(report: Report): string {
     'Weights and Output: signal-to-noise ratio; the output includes errors of earlier layers.',
     '',
   );
-  lines.push(...sparsityLines(report), ...stepLines(report));
+  lines.push(...sparsityLines(report), ...policyLines(report), ...stepLines(report));
   if (report.refused.length > 0) {
     lines.push(
       '## Left as they are',
@@ -165,13 +165,47 @@ function stepLines({ steps, accuracy, loss }: Report): string[] {
       ['Network', `Loss, ${loss.unit}`, accuracy === undefined ? '' : `${metricName(accuracy.metric)}, simulated`],
       ['left', 'right', 'right'],
       steps.map((step) => [
-        text(step.name),
+        text(step.undone === true ? `${step.name}, undone` : step.name),
         formatLoss(step.loss),
         step.accuracy === undefined || accuracy === undefined ? '–' : formatMetric(accuracy.metric, step.accuracy),
       ]),
     ),
     '',
   ];
+}
+
+function policyLines({ policies, loss }: Report): string[] {
+  if (policies === undefined || policies.length === 0) {
+    return [];
+  }
+  return [
+    '## Policies measured',
+    '',
+    ...table(
+      ['Policy', 'Size', `Loss predicted, ${loss.unit}`, 'Measured', ''],
+      ['left', 'right', 'right', 'right', 'left'],
+      policies.map((policy, index) => [
+        index === 0 ? 'optimum of the programme' : text(describeChange(policy.changed)),
+        formatPercent(policy.size),
+        formatLoss(policy.predicted),
+        formatLoss(policy.measured),
+        policy.kept ? 'kept' : '',
+      ]),
+    ),
+    '',
+    'Measured: the whole network with layers as the scan had them, before they are fitted in sequence or tuned.',
+    '',
+  ];
+}
+
+const CHANGES_SHOWN = 3;
+
+function describeChange(changed: NonNullable<Report['policies']>[number]['changed']): string {
+  const shown = changed
+    .slice(0, CHANGES_SHOWN)
+    .map(({ shortName, weightBits, activationBits }) => `${shortName} at ${weightBits}/${activationBits}`);
+  const rest = changed.length - shown.length;
+  return `${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function accuracyRows(accuracy: NonNullable<Report['accuracy']>): string[][] {

@@ -146,11 +146,33 @@ export const reportSchema = Type.Object(
     refused: Type.Array(Type.Object({ layer: Type.String(), reason: Type.String() }, closed), {
       description: 'What was left as it is, and why.',
     }),
+    policies: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            predicted: Type.Number({ description: 'Sum of the losses of the layers.' }),
+            measured: Type.Number({ description: 'Loss of the whole network, before layers are fitted in sequence.' }),
+            size: Type.Number({ description: 'Nominal, as a fraction of the float size.' }),
+            kept: Type.Boolean(),
+            changed: Type.Array(
+              Type.Object(
+                { shortName: Type.String(), weightBits: Type.Integer(), activationBits: Type.Integer() },
+                closed,
+              ),
+              { description: 'Where it differs from the optimum of the programme.' },
+            ),
+          },
+          closed,
+        ),
+        { description: 'The optimum of the programme, then its neighbours and the widest uniform policy, measured.' },
+      ),
+    ),
     steps: Type.Optional(
       Type.Array(
         Type.Object(
           {
             name: Type.String({ description: 'rounded, optimised, statistics tuned, bias tuned…' }),
+            undone: Type.Optional(Type.Boolean({ description: 'True: it raised the loss and was taken back.' })),
             loss: Type.Number({ description: 'Of the network after the step against the float one, simulated.' }),
             accuracy: Type.Optional(Type.Number({ description: 'Its metric on the evaluation data, simulated.' })),
           },

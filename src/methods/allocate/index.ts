@@ -16,4 +16,4 @@ export { frontier, refineFrontier, uniformPoints, type RefineOptions, type Unifo
 export { patternBits, patternName, samePattern } from './patternBits';
 export { neighbours, type Neighbour } from './neighbours';
 export { relaxationBound, solveAllocation, type SolveOptions } from './solveAllocation';
-export { policyCost, verifySolution } from './verifySolution';
+export { policyCost, verifySolution, violatedBudget } from './verifySolution';

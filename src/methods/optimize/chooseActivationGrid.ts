@@ -1,7 +1,8 @@
 import { matrixLayout, type Layer } from '../../analysis';
 import { seededRandom } from '../../base/random';
-import { accumulateCrossProduct, asymmetricGrid, gridRange, roundHalfEven, type QuantGrid } from '../../kernels';
+import { accumulateCrossProduct, gridRange, roundHalfEven, type QuantGrid } from '../../kernels';
 import type { SampledColumns } from '../moments';
+import { activationGrid } from '../quantize';
 import { badColumns, badValues } from './errors';
 
 export interface ActivationGridOptions {
@@ -9,8 +10,8 @@ export interface ActivationGridOptions {
   readonly bits: number;
   /** The range to search around, e.g. what calibration gave. Thresholds go from half of it to 1.2 times. */
   readonly range: { readonly lo: number; readonly hi: number };
-  /** Codes from −2^(b−1) instead of from 0. @default false */
-  readonly signed?: boolean;
+  /** Codes about a zero point of 0: both ends move together. @default false */
+  readonly symmetric?: boolean;
   /** The weight whose output is to be met, in matrix order. @default the weights themselves */
   readonly target?: Float32Array;
   /** Columns of the float network, where `columns` come from the compressed one. @default `columns` */
@@ -47,9 +48,9 @@ export function chooseActivationGrid(
   options: ActivationGridOptions,
 ): ActivationGridChoice {
   const scan = new OutputErrorScan(layer, weights, columns, options);
-  const { bits, signed = false } = options;
+  const { bits, symmetric = false } = options;
   const { lo, hi } = options.range;
-  const gridAt = (low: number, high: number): QuantGrid => asymmetricGrid(low * lo, high * hi, bits, signed);
+  const gridAt = (low: number, high: number): QuantGrid => activationGrid(low * lo, high * hi, bits, symmetric);
   let best = { low: 1, high: 1, error: scan.error(gridAt(1, 1)) };
   const before = best.error;
   const tryAt = (low: number, high: number): number => {
@@ -76,7 +77,7 @@ export function chooseActivationGrid(
     }
   };
   scanAround((part) => [part, part]);
-  if (lo < 0 && hi > 0) {
+  if (!symmetric && lo < 0 && hi > 0) {
     const joint = best;
     scanAround((part) => [joint.low * part, joint.high]);
     const withLow = best;

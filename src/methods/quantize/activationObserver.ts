@@ -128,14 +128,14 @@ export class ActivationObserver {
   private gridOf(bits: number, { method, symmetric, percentile }: ActivationRangeOptions): QuantGrid {
     switch (method) {
       case 'min-max':
-        return makeGrid(this.smallest, this.largest, bits, symmetric);
+        return activationGrid(this.smallest, this.largest, bits, symmetric);
       case 'percentile': {
         const share = percentile / 100;
         if (symmetric) {
           const high = this.magnitudeQuantile(share);
-          return makeGrid(-high, high, bits, true);
+          return activationGrid(-high, high, bits, true);
         }
-        return makeGrid(this.quantile(1 - share), this.quantile(share), bits, false);
+        return activationGrid(this.quantile(1 - share), this.quantile(share), bits, false);
       }
       case 'mse':
         return this.leastSquaresGrid(bits, symmetric);
@@ -143,10 +143,10 @@ export class ActivationObserver {
   }
 
   private leastSquaresGrid(bits: number, symmetric: boolean): QuantGrid {
-    let best = makeGrid(this.smallest, this.largest, bits, symmetric);
+    let best = activationGrid(this.smallest, this.largest, bits, symmetric);
     let bestError = this.squaredError(best, Infinity);
     for (let k = 99; k >= 1; k--) {
-      const grid = makeGrid((this.smallest * k) / 100, (this.largest * k) / 100, bits, symmetric);
+      const grid = activationGrid((this.smallest * k) / 100, (this.largest * k) / 100, bits, symmetric);
       const error = this.squaredError(grid, bestError);
       if (error < bestError) {
         best = grid;
@@ -280,9 +280,10 @@ export class ActivationObserver {
 }
 
 /**
+ * The grid of an activation that holds [lo, hi] and 0: unsigned with a zero point, or symmetric about a zero point of 0.
  * Symmetric activation grids keep the lowest code, unlike those of weights: the runtime's QuantizeLinear saturates there by
  * itself, so that 8-bit inputs need no Clip in front.
  */
-function makeGrid(lo: number, hi: number, bits: number, symmetric: boolean): QuantGrid {
+export function activationGrid(lo: number, hi: number, bits: number, symmetric: boolean): QuantGrid {
   return symmetric ? { ...symmetricGrid(lo, hi, bits), qmin: signedRange(bits).qmin } : asymmetricGrid(lo, hi, bits);
 }

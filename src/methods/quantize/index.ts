@@ -1,4 +1,9 @@
-export { ActivationObserver, type ActivationRangeOptions, type GridWithRange } from './activationObserver';
+export {
+  ActivationObserver,
+  activationGrid,
+  type ActivationRangeOptions,
+  type GridWithRange,
+} from './activationObserver';
 export { GramAccumulator, gramAccumulator, type GramMatrix, type GramOptions } from './gramAccumulator';
 export {
   dequantizeWeight,

@@ -1,0 +1,113 @@
+import { weightAsMatrix, weightToMatrix } from '../analysis';
+import type { Layer } from '../analysis';
+import { biasRefusal, chooseActivationGrid, dequantizeWeight, optimizeLayer } from '../methods';
+import type { GridWithRange, LayerMoments, OptimizedWeight } from '../methods';
+import { gridRange } from '../kernels';
+import type { QuantGrid } from '../kernels';
+import type { SequentialLayer } from './layerMomentsSequential';
+import { dataInputName } from './layerMomentsSource';
+import type { RecipeQuantization } from './recipe/recipe';
+import type { PrunedWeight } from './sparsity/prunedWeight';
+
+/** Inputs at this width or more keep the grid of the calibration: their rounding is lost in that of the weights. */
+const FINE_BITS = 8;
+/** Times that the input's grid is looked for anew after a fit of the weights. */
+const RESCANS = 2;
+/** Columns of the input that the search for its grid looks at. */
+export const SCANNED_COLUMNS = 2048;
+
+export interface FitWish {
+  readonly weightBits: number;
+  readonly activationBits: number;
+  /** Grid of the input as calibration gave it; undefined: the input stays float. */
+  readonly grid: GridWithRange | undefined;
+  readonly pruned: PrunedWeight | undefined;
+}
+
+export interface FittedLayer {
+  readonly found: OptimizedWeight;
+  readonly grid: GridWithRange | undefined;
+}
+
+/**
+ * Fits layers that are visited in running order: weights on the moments of the input as the compressed network gives it, in
+ * turn with the grid of that input, which is searched for the least error of the layer's output. Layers that read the same
+ * value at the same width share one grid, that of the first: they share one quantiser in the exported network.
+ */
+export class SequentialFit {
+  private readonly chosen = new Map<string, GridWithRange>();
+
+  constructor(private readonly quantization: RecipeQuantization) {}
+
+  /** @param moments of the visited layer, not undefined */
+  async fit(visited: SequentialLayer, moments: LayerMoments, wish: FitWish): Promise<FittedLayer> {
+    const { layer } = visited;
+    const key = JSON.stringify([dataInputName(layer), wish.activationBits]);
+    const shared = this.chosen.get(key);
+    if (shared !== undefined) {
+      return { found: this.weights(layer, (await visited.momentsWith(shared)) ?? moments, wish), grid: shared };
+    }
+    let best: FittedLayer = { found: this.weights(layer, moments, wish), grid: wish.grid };
+    if (this.searches(wish) && visited.sampled !== undefined) {
+      for (let i = 0; i < RESCANS; i++) {
+        const grid = this.scan(visited, best, wish);
+        const other = sameGrid(grid, best.grid) ? undefined : await visited.momentsWith(grid);
+        if (other === undefined) {
+          break;
+        }
+        const found = this.weights(layer, other, wish);
+        if (!(errorOf(found) < errorOf(best.found))) {
+          break;
+        }
+        best = { found, grid };
+      }
+      this.chosen.set(key, best.grid!);
+    }
+    return best;
+  }
+
+  private searches({ grid, activationBits }: FitWish): boolean {
+    const { method } = this.quantization.optimizer;
+    return grid !== undefined && activationBits < FINE_BITS && (method === 'gram' || method === 'adaquant');
+  }
+
+  private scan({ layer, sampled }: SequentialLayer, { found, grid }: FittedLayer, wish: FitWish): GridWithRange {
+    const matrix = weightAsMatrix(layer);
+    const choice = chooseActivationGrid(
+      layer,
+      weightToMatrix(matrix, dequantizeWeight(found.weight)),
+      sampled!.compressed,
+      {
+        bits: wish.activationBits,
+        range: grid!,
+        symmetric: this.quantization.activations.symmetric,
+        target: matrix.data,
+        targetColumns: sampled!.target,
+        refitBias: biasRefusal(layer) === undefined,
+      },
+    );
+    return { ...choice.grid, ...gridRange(choice.grid) };
+  }
+
+  private weights(layer: Layer, moments: LayerMoments, { weightBits, pruned }: FitWish): OptimizedWeight {
+    const { weights, optimizer } = this.quantization;
+    return optimizeLayer(layer, {
+      bits: weightBits,
+      granularity: weights.granularity,
+      symmetric: weights.symmetric,
+      method: optimizer.method,
+      moments,
+      refitBias: biasRefusal(layer) === undefined,
+      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
+      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data, mask: pruned.mask }),
+    });
+  }
+}
+
+function errorOf({ errors }: OptimizedWeight): number {
+  return (errors.heldOut ?? errors.fit)?.result ?? Infinity;
+}
+
+function sameGrid(a: QuantGrid, b: QuantGrid | undefined): boolean {
+  return b !== undefined && a.scale === b.scale && a.zeroPoint === b.zeroPoint;
+}
