@@ -13,8 +13,10 @@ import type { PrunedWeight } from './sparsity/prunedWeight';
 const FINE_BITS = 8;
 /** Times that the input's grid is looked for anew after a fit of the weights. */
 const RESCANS = 2;
+/** Grids whose steps differ by less are not worth another fit. */
+const LEAST_CHANGE = 0.03;
 /** Columns of the input that the search for its grid looks at. */
-export const SCANNED_COLUMNS = 2048;
+export const SCANNED_COLUMNS = 1024;
 
 export interface FitWish {
   readonly weightBits: number;
@@ -109,5 +111,5 @@ function errorOf({ errors }: OptimizedWeight): number {
 }
 
 function sameGrid(a: QuantGrid, b: QuantGrid | undefined): boolean {
-  return b !== undefined && a.scale === b.scale && a.zeroPoint === b.zeroPoint;
+  return b !== undefined && Math.abs(a.scale / b.scale - 1) < LEAST_CHANGE && a.zeroPoint === b.zeroPoint;
 }

@@ -28,9 +28,9 @@ export interface ActivationGridChoice {
 }
 
 /** Columns looked at per group. */
-const MOST_COLUMNS = 2048;
+const MOST_COLUMNS = 1024;
 /** Output channels are mixed down to this many with random signs, which leaves the expected error as it is. */
-const MOST_ROWS = 32;
+const MOST_ROWS = 16;
 
 /**
  * The grid of a layer's input with the least error of the layer's output, its weights being what they are now: a scan over

@@ -16,6 +16,9 @@ const DAMP = 0.01;
 /** More damping is tried, and judged on held-out columns, where there are fewer columns than this many per unknown. */
 const FEW_COLUMNS = 20;
 const MORE_DAMP = [0.1, 1];
+/** Longer rows take the damping that was best, held-out columns judging, on the first few: trying all costs thrice the time. */
+const LONG_ROW = 1024;
+const TRIAL_ROWS = 16;
 /** Largest matrix fitted: 8192² float64 = 512 MB, twice. */
 const LARGEST = 8192;
 
@@ -64,6 +67,10 @@ class LayerFit {
   private readonly plain: Float64Array;
   private readonly centred: boolean;
   private readonly damps: readonly number[];
+  /** Dampings that are tried, as indices. */
+  private tried: readonly number[];
+  /** Summed held-out error of each damping over the trial rows. */
+  private readonly trialErrors: number[];
   /** One map of group problems per damping. */
   private readonly problems: readonly Map<number, GroupProblem>[];
   private readonly targets = new Map<InputMoments, Map<number, TargetRow>>();
@@ -82,6 +89,8 @@ class LayerFit {
     this.centred = input.refitBias !== false && task.biasPerRow;
     this.damps = this.dampings();
     this.problems = this.damps.map(() => new Map());
+    this.tried = this.damps.map((_, index) => index);
+    this.trialErrors = this.damps.map(() => 0);
   }
 
   private dampings(): readonly number[] {
@@ -104,7 +113,11 @@ class LayerFit {
       this.keep(set, plain);
       return;
     }
-    const candidates = this.damps.flatMap((_, index) => this.fitted(set, index));
+    if (set === TRIAL_ROWS && this.tried.length > 1 && task.layout.columns > LONG_ROW) {
+      this.settleDamping();
+    }
+    const { tried } = this;
+    const candidates = tried.map((damping) => this.fitted(set, damping));
     if (candidates.length === 1 && moments.heldOut === undefined) {
       this.keep(set, candidates[0]!);
       return;
@@ -114,14 +127,29 @@ class LayerFit {
     }
     let best = candidates[0]!;
     let bestError = Infinity;
-    for (const candidate of candidates) {
+    for (const [index, candidate] of candidates.entries()) {
       const error = this.setError(set, candidate, moments.heldOut ?? moments.fit);
+      const damping = tried[index];
+      if (damping !== undefined) {
+        this.trialErrors[damping]! += error;
+      }
       if (error < bestError) {
         best = candidate;
         bestError = error;
       }
     }
     this.keep(set, best);
+  }
+
+  /** Goes on with the damping that was best so far, and lets go of the matrices of the others. */
+  private settleDamping(): void {
+    const best = this.trialErrors.indexOf(Math.min(...this.trialErrors));
+    this.tried = [best];
+    this.problems.forEach((cache, index) => {
+      if (index !== best) {
+        cache.clear();
+      }
+    });
   }
 
   /** The solution of one set at one damping. */
