@@ -57,7 +57,7 @@ function sparsityCases(): Case[] {
   return cases;
 }
 
-function quantizationCases(): Case[] {
+function quantizationCases(symmetric = true): Case[] {
   const cases: Case[] = [];
   for (const [weights, inputs] of [
     [8, 8],
@@ -73,20 +73,19 @@ function quantizationCases(): Case[] {
       ['gram', 'sequential'],
       ['adaquant', 'parallel'],
     ] as const) {
-      for (const symmetric of [true, false])
-        cases.push({
-          name: `W${weights}A${inputs} ${method} ${mode}${symmetric ? '' : ' asymmetric'}`,
-          recipe: {
-            quantization: {
-              weights: { bits: [weights], symmetric },
-              activations: { bits: [inputs] },
-              optimizer: { method, mode },
-              sensitivity: { samples: 16 },
-            },
-            allocation: { budget: { size: 1 } },
-            ...tuned,
+      cases.push({
+        name: `W${weights}A${inputs} ${method} ${mode}${symmetric ? '' : ' asymmetric'}`,
+        recipe: {
+          quantization: {
+            weights: { bits: [weights], symmetric },
+            activations: { bits: [inputs] },
+            optimizer: { method, mode },
+            sensitivity: { samples: 16 },
           },
-        });
+          allocation: { budget: { size: 1 } },
+          ...tuned,
+        },
+      });
     }
   }
   return cases;
@@ -111,7 +110,8 @@ function pipelineCases(): Case[] {
 
 const tables: Readonly<Record<string, () => Case[]>> = {
   sparsity: sparsityCases,
-  quantization: quantizationCases,
+  quantization: () => quantizationCases(),
+  asymmetric: () => quantizationCases(false),
   pipelines: pipelineCases,
 };
 
@@ -173,9 +173,11 @@ async function measure(folder: string, samples: number, seed: number, images: nu
   const float = analysis.result.baseline!.value;
   analysis.calibration.close();
   analysis.evaluation?.close();
-  return measured.map(({ name, loss, accuracy }) => ({
+  return measured.map(({ name, loss, accuracy, kept }) => ({
     step: name,
+    kept,
     loss,
+    policies: policies.map(({ predicted, measured, kept }) => ({ predicted, measured, kept })),
     top1: 100 * accuracy!,
     drop: 100 * (float - accuracy!),
     float: 100 * float,
@@ -185,6 +187,10 @@ async function measure(folder: string, samples: number, seed: number, images: nu
 
 interface Line {
   readonly step: string;
+  /** False: the step was undone. */
+  readonly kept: boolean;
+  /** The optimum of the programme, its neighbours, the widest uniform policy. */
+  readonly policies: readonly { readonly predicted: number; readonly measured: number; readonly kept: boolean }[];
   readonly loss: number;
   readonly top1: number;
   readonly drop: number;
@@ -218,7 +224,7 @@ async function main(): Promise<void> {
             const row = { table: positionals[0], network, samples, seed, case: test.name, ...line };
             appendFileSync(join(__dirname, 'results/accuracy.jsonl'), `${JSON.stringify(row)}\n`);
             console.log(
-              `${network.padEnd(12)} ${String(samples).padStart(4)} ${seed}  ${test.name.padEnd(30)} ${line.step.padEnd(17)}` +
+              `${network.padEnd(12)} ${String(samples).padStart(4)} ${seed}  ${test.name.padEnd(30)} ${(line.kept ? line.step : `${line.step}, undone`).padEnd(25)}` +
                 ` ${line.top1.toFixed(2)}  ${line.drop.toFixed(2).padStart(6)}  ${line.cpuSeconds.toFixed(0).padStart(5)} s`,
             );
           }
