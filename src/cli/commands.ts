@@ -118,6 +118,21 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./recipeCommands')).diffCommand,
   },
   {
+    name: 'history',
+    about: 'List the runs of a recipe, newest first; bring back or delete one.',
+    details:
+      'Every run keeps its recipe, lock and report in .lathe/runs/, the latest hundred of them. Compare two with `lathe diff`\n' +
+      'on the paths of their reports, which --json prints.',
+    arguments: [recipe],
+    options: [
+      { name: '--restore', value: 'RUN', about: 'Write the recipe of a run to the file --out names.' },
+      { name: '--out', value: 'F', about: 'The file to write, beside the recipe: its paths are relative to it.' },
+      { name: '--delete', value: 'RUN', about: 'Delete a run from the history.' },
+      ...shared,
+    ],
+    load: async () => (await import('./recipeCommands')).historyCommand,
+  },
+  {
     name: 'check',
     about: 'Say whether lock and report still follow from the recipe.',
     details:

@@ -54,7 +54,7 @@ function diffText(diff: FileDiff, style: Style, width: number): string {
     parts.push(
       formatTable(
         [
-          { title: diff.kind === 'recipe' ? 'Override' : 'Layer', max: 36 },
+          { title: diff.kind === 'recipe' ? 'Override' : 'Layer', max: 36, min: 24 },
           ...(withStatus ? [{ title: '' }] : []),
           ...columns.map((title) => ({ title, cut: 'end' as const })),
         ],

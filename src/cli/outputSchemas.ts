@@ -241,6 +241,40 @@ export const analyzeSchema = Type.Object(
 );
 export type AnalyzeOutput = Type.Static<typeof analyzeSchema>;
 
+export const historySchema = Type.Object(
+  {
+    recipe: Type.String(),
+    runs: Type.Array(
+      Type.Object(
+        {
+          id: Type.String(),
+          createdAt: Type.String({ description: 'ISO 8601.' }),
+          seconds: Type.Number(),
+          size: Type.Number({ description: 'Nominal size as a fraction of the float32 size.' }),
+          fileBytes: Type.Number(),
+          accuracy: nullable(
+            Type.Object(
+              { metric: Type.Enum(['top1', 'top5', 'mse']), float: Type.Number(), simulated: Type.Number() },
+              closed,
+            ),
+            'null without evaluation data.',
+          ),
+          loss: nullable(Type.Number(), 'Measured, of the exported network against the float one.'),
+          lossUnit: Type.String(),
+          withinLimits: Type.Boolean(),
+          recipePath: Type.String(),
+          lockPath: Type.String(),
+          reportPath: Type.String(),
+        },
+        closed,
+      ),
+      { description: 'Newest first.' },
+    ),
+  },
+  root('history', 'lathe history --json', 'The runs of a recipe that were kept.'),
+);
+export type HistoryOutput = Type.Static<typeof historySchema>;
+
 export const allocateSchema = Type.Object(
   {
     recipe: Type.String(),

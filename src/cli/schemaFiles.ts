@@ -7,6 +7,7 @@ import {
   analyzeSchema,
   checkSchema,
   evaluateSchema,
+  historySchema,
   initSchema,
   inspectSchema,
   maskSchema,
@@ -26,6 +27,7 @@ export function schemaFiles(): ReadonlyMap<string, string> {
     maskSchema,
     diffSchema,
     checkSchema,
+    historySchema,
   ];
   return new Map(schemas.map((schema) => [(schema as { $id: string }).$id, `${JSON.stringify(schema, null, 2)}\n`]));
 }

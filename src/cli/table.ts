@@ -5,9 +5,13 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** Longest a cell may be; the start of a name is cut, since its end tells it apart. */
   readonly max?: number;
+  /** Narrowest it gets where the rows are too wide. @default 12 */
+  readonly min?: number;
   /** Cut at the end instead, for prose. */
   readonly cut?: 'start' | 'end';
 }
+
+const NARROWEST = 12;
 
 /**
  * Aligned plain text, two spaces between columns. Cells are made safe for terminals. `paint` styles the header. When the
@@ -25,7 +29,9 @@ export function formatTable(
   );
   const total = (): number => widths.reduce((sum, w) => sum + w, 0) + 2 * (columns.length - 1);
   while (total() > width) {
-    const candidates = columns.flatMap((column, i) => (column.align !== 'right' && widths[i]! > 12 ? [i] : []));
+    const candidates = columns.flatMap((column, i) =>
+      column.align !== 'right' && widths[i]! > (column.min ?? NARROWEST) ? [i] : [],
+    );
     const widest = candidates.reduce<number | undefined>(
       (best, i) => (best === undefined || widths[i]! > widths[best]! ? i : best),
       undefined,
@@ -33,7 +39,7 @@ export function formatTable(
     if (widest === undefined) {
       break;
     }
-    widths[widest] = Math.max(12, widths[widest]! - Math.max(1, total() - width));
+    widths[widest] = Math.max(columns[widest]!.min ?? NARROWEST, widths[widest]! - Math.max(1, total() - width));
   }
   const line = (cells: readonly string[]): string =>
     cells

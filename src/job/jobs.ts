@@ -36,6 +36,7 @@ import { createReport } from './report/createReport';
 import { readReport, reportPathsOf, writeReport } from './report/reportFile';
 import type { Report } from './report/reportSchema';
 import { measureMasks, recipePatterns } from './sparsity/measureMasks';
+import { keepRun } from './history/runHistory';
 import { patternBroken } from './sparsity/patternCompliance';
 import { compress, lastKept } from './compress';
 import { decidePolicy } from './decidePolicy';
@@ -154,15 +155,24 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
     resumedSteps: tracker.resumedSteps,
   };
   await tracker.stage('report', 1, () => {
-    writeReport(
-      reports,
-      createReport(result, {
-        recipe: job.recipe,
-        compressedPath: compressedPath(job),
-        stages: tracker.finishedStages(),
-        ...(result.latency === undefined ? {} : { latency: result.latency }),
-      }),
-    );
+    const report = createReport(result, {
+      recipe: job.recipe,
+      compressedPath: compressedPath(job),
+      stages: tracker.finishedStages(),
+      ...(result.latency === undefined ? {} : { latency: result.latency }),
+    });
+    writeReport(reports, report);
+    try {
+      keepRun(job.cache.directory, job.recipe.path, {
+        recipe: job.recipeText,
+        lockPath,
+        reportPath: reports.json,
+        report,
+      });
+    } catch (error) {
+      // What the run was for is written; only its place in the history is missing.
+      tracker.log(`The run is not in the history: ${error instanceof Error ? error.message : String(error)}`);
+    }
   });
   return result;
 }

@@ -18,6 +18,8 @@ import type { StageTracker } from './stageTracker';
 /** A recipe with its model opened, folded and looked through: what every step of a job starts from. */
 export interface PreparedJob {
   readonly recipe: Recipe;
+  /** The recipe as it is written. */
+  readonly recipeText: string;
   /** As it is on disk. */
   readonly original: Model;
   /** A copy with constants and batch norms folded, topologically sorted; with pruned weights once layers are sparse. */
@@ -63,7 +65,7 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
     }
     const hash = modelHash(original);
     steps.advance(recipe.model);
-    return { recipe, original, hash };
+    return { recipe, recipeText: text, original, hash };
   });
   const factory = createOnnxRuntime();
   const prepared = await tracker.stage('fold', 2, async (steps) => {

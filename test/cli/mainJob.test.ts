@@ -65,6 +65,49 @@ describe('lathe: the main job', () => {
     assert.ok(out.split('\n').every((line) => line.length <= 100));
   });
 
+  it('keeps every run with its settings and results: listed, compared, brought back, deleted', () => {
+    const list = () =>
+      assertSchema('history', lathe(['history', recipe, '--json'], { cwd: folder.path }).out).runs as {
+        id: string;
+        size: number;
+        accuracy: { simulated: number };
+        reportPath: string;
+      }[];
+    write({ allocation: { budget: { size: 0.2 } } });
+    assert.equal(lathe(['run', recipe, '--quiet'], { cwd: folder.path }).code, 0);
+    const [second, first, ...none] = list();
+    assert.equal(none.length, 0);
+    assert.ok(first!.size < 0.15 && second!.size > 0.15);
+    const report = JSON.parse(read('quick.lathe.report.json')) as { accuracy: { simulated: number } };
+    assert.equal(second!.accuracy.simulated, report.accuracy.simulated);
+    assert.match(
+      lathe(['history', recipe]).out,
+      /^Run +Finished \(UTC\) +Size +File +Top-1 +Loss +Took\nquick-\d{8}-\d{6}/,
+    );
+    const compared = lathe(['diff', first!.reportPath, second!.reportPath]);
+    assert.equal(compared.code, 0, compared.err);
+    assert.match(compared.out, /layers\.3\/conv1\/Conv +4 → 8/);
+
+    const restored = join(folder.path, 'restored.lathe.json');
+    assert.equal(lathe(['history', recipe, '--restore', first!.id, '--out', restored]).code, 0);
+    assert.deepEqual(JSON.parse(read('restored.lathe.json')), quick);
+    const again = lathe(['history', recipe, '--restore', first!.id, '--out', restored]);
+    assert.equal(again.code, 2);
+    assert.match(again.err, /not there yet/);
+    const unknown = lathe(['history', recipe, '--delete', 'quick-19700101-000000']);
+    assert.equal(unknown.code, 2);
+    assert.ok(unknown.err.includes(second!.id), unknown.err);
+    assert.equal(lathe(['history', recipe, '--delete', second!.id]).code, 0);
+    assert.deepEqual(
+      list().map(({ id }) => id),
+      [first!.id],
+    );
+    rmSync(restored);
+    // The later tests look at the first run.
+    write();
+    assert.equal(lathe(['run', recipe, '--quiet'], { cwd: folder.path }).code, 0);
+  });
+
   it('takes the measurements over from the earlier run, and writes the same lock', () => {
     const lock = read('quick.lathe.lock.json');
     const second = lathe(['run', recipe, '--json'], { cwd: folder.path });
