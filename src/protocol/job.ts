@@ -134,6 +134,27 @@ export interface ReportView {
     readonly outputSqnr: number | undefined;
     readonly predictedLoss: number;
   }[];
+  /** The network after each step of compression, in order, simulated; absent in reports that do not hold it. */
+  readonly steps?: readonly {
+    readonly name: string;
+    readonly loss: number;
+    readonly accuracy?: number;
+    /** It raised the loss and was taken back. */
+    readonly undone?: boolean;
+  }[];
+  /** Whole policies that were measured: the optimum of the programme first, then its neighbours. */
+  readonly policies?: readonly {
+    readonly size: number;
+    readonly predicted: number;
+    readonly measured: number;
+    readonly kept: boolean;
+    /** Where it differs from the optimum; empty for the optimum itself. */
+    readonly changed: readonly {
+      readonly shortName: string;
+      readonly weightBits: number;
+      readonly activationBits: number;
+    }[];
+  }[];
 }
 
 export interface RecipeDiagnostic {

@@ -36,6 +36,8 @@ export function readReportView(recipePath: string): WorkerRequests['report/read'
       outputSqnr,
       predictedLoss,
     })),
+    ...(report.steps === undefined ? {} : { steps: report.steps }),
+    ...(report.policies === undefined ? {} : { policies: report.policies }),
   };
   return { view, files };
 }

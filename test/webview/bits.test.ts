@@ -241,4 +241,37 @@ describe('webview bits', () => {
     await rest(editor);
     assert.equal(await slider(editor).getAttribute('aria-valuenow'), '14');
   });
+
+  it('shows what each step of the last run bought, and policies predicted against measured', async () => {
+    const editor = await suite.open('optimized');
+    await editor.showTab('Bits');
+    const run = editor.page.getByRole('region', { name: 'Last run' });
+    assert.match((await run.textContent()) ?? '', /predicted 0\.\d{3}, measured 0\.\d{3} nats/);
+    const steps = run.getByRole('table', { name: /What each step bought/ });
+    assert.equal(await steps.isVisible(), false);
+    await run.getByRole('button', { name: 'what each step bought' }).press('Enter');
+    assert.ok(await steps.isVisible());
+    const rows = await steps
+      .locator('tbody tr')
+      .evaluateAll((all) =>
+        all.map((row) => Array.from(row.querySelectorAll('th, td'), (cell) => cell.textContent ?? '')),
+      );
+    const report = editor.state.report;
+    assert.ok(report.status === 'ready');
+    const { steps: expected = [], policies = [] } = report.value;
+    assert.equal(rows.length, expected.length);
+    // The step after an undone one is compared with the one before it.
+    const gained = (expected[3]!.loss - expected[1]!.loss).toFixed(3).replace('-', '\u2212');
+    assert.deepEqual(rows[3]!.slice(0, 3), ['output biases', expected[3]!.loss.toFixed(3), gained]);
+    assert.equal(rows[2]![0], 'channel statistics, undone');
+    const kept = run.getByRole('table', { name: /Policies measured/ }).locator('tbody tr.is-present');
+    assert.equal(await kept.count(), 1);
+    assert.match((await kept.textContent()) ?? '', new RegExp(policies[1]!.measured.toFixed(3)));
+  });
+
+  it('has no line of a last run where nothing was run', async () => {
+    const editor = await suite.open('analyzed');
+    await editor.showTab('Bits');
+    assert.equal(await editor.page.getByRole('region', { name: 'Last run' }).count(), 0);
+  });
 });

@@ -66,6 +66,13 @@ const pictures: readonly Picture[] = [
   { name: 'layers-light', fixture: 'analyzed', tab: 'Layers', options: { theme: 'light' } },
   { name: 'layers-dark', fixture: 'analyzed', tab: 'Layers', options: { theme: 'dark' } },
   { name: 'overview-dark', fixture: 'analyzed', tab: 'Overview', options: { theme: 'dark' } },
+  ...themeKinds.map((theme): Picture => ({
+    name: `bits-steps-${theme}`,
+    fixture: 'optimized',
+    tab: 'Bits',
+    options: { theme },
+    press: ['what each step bought'],
+  })),
   { name: 'bits-dark-narrow', fixture: 'optimized', tab: 'Bits', options: { theme: 'dark', width: 640 } },
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
 ];

@@ -10,6 +10,7 @@ import type { Sort } from '../table/column';
 import { bytes, count, loss, share } from '../text/numbers';
 import { bitsColumns, type BitsRow } from './bitsColumns';
 import { FrontierChart, needsLogarithm } from './frontierChart';
+import { LastRun } from './lastRun';
 import { pinOf, showPinMenu } from './pinMenu';
 import { Skyline } from './skyline';
 import { skylineBars, type SkylineBar } from './skylineBars';
@@ -33,6 +34,7 @@ export class BitsView implements View {
   private readonly skylineNote = element('span', { class: 'legend' });
   private readonly table: VirtualTable<BitsRow>;
   private readonly tableSection: HTMLElement;
+  private readonly lastRun = new LastRun();
   private readonly scaleToggle: HTMLButtonElement;
   /** The user's choice; undefined leaves it to the curve. */
   private logarithmic: boolean | undefined;
@@ -94,6 +96,7 @@ export class BitsView implements View {
       this.empty,
       this.budgetSection,
       this.skylineSection,
+      this.lastRun.element,
       this.tableSection,
     );
   }
@@ -107,6 +110,7 @@ export class BitsView implements View {
     this.tableSection.hidden = allocation === undefined;
     fill(this.empty, ...this.missing(allocation, frontier));
     this.empty.hidden = this.empty.childElementCount === 0;
+    this.lastRun.update(state?.report.status === 'ready' ? state.report.value : undefined);
     if (state === undefined) {
       return;
     }
