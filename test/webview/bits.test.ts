@@ -254,7 +254,7 @@ describe('webview bits', () => {
     const rows = await steps
       .locator('tbody tr')
       .evaluateAll((all) =>
-        all.map((row) => Array.from(row.querySelectorAll('th, td'), (cell) => cell.textContent ?? '')),
+        all.map((row) => Array.from(row.querySelectorAll('th, td'), (cell) => cell.textContent)),
       );
     const report = editor.state.report;
     assert.ok(report.status === 'ready');
