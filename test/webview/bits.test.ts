@@ -253,9 +253,7 @@ describe('webview bits', () => {
     assert.ok(await steps.isVisible());
     const rows = await steps
       .locator('tbody tr')
-      .evaluateAll((all) =>
-        all.map((row) => Array.from(row.querySelectorAll('th, td'), (cell) => cell.textContent)),
-      );
+      .evaluateAll((all) => all.map((row) => Array.from(row.querySelectorAll('th, td'), (cell) => cell.textContent)));
     const report = editor.state.report;
     assert.ok(report.status === 'ready');
     const { steps: expected = [], policies = [] } = report.value;
