@@ -141,6 +141,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
   let ranges: ReadonlyMap<string, InputRange> = new Map();
   const layerCandidates = new LayerCandidates({
     weights: recipe.quantization.weights,
+    activations: recipe.quantization.activations,
     optimizer: recipe.quantization.optimizer,
     cache: job.cache,
     scope,
@@ -175,7 +176,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
     }),
   );
   if (layerCandidates.optimizes) {
-    await optimizeStage(job, targets, layerCandidates, calibration, tried, tracker);
+    await optimizeStage(job, targets, layerCandidates, ranges, calibration, tried, tracker);
   } else {
     tracker.skip('optimize', 'weights are rounded to nearest');
   }
@@ -350,21 +351,23 @@ function triedPattern(pair: WidthPair, tried: PrunedLayers | undefined): Sparsit
   return tried === undefined ? undefined : pair.pattern;
 }
 
-/** Finds the codes of every layer at every width and pattern, on the inputs of the float network. */
+/** Finds the codes of every layer at every width and pattern, on the inputs of the float network, narrow ones through their grids. */
 async function optimizeStage(
   job: PreparedJob,
   targets: readonly { readonly layer: Layer; readonly pairs: readonly WidthPair[] }[],
   candidates: LayerCandidates,
+  ranges: ReadonlyMap<string, InputRange>,
   calibration: Dataset,
   tried: PrunedLayers | undefined,
   tracker: StageTracker,
 ): Promise<void> {
-  const wishesOf = (pairs: readonly WidthPair[]): { bits: number; pattern: SparsityChoice | undefined }[] => {
-    const wishes = new Map<string, { bits: number; pattern: SparsityChoice | undefined }>();
+  const wishesOf = (pairs: readonly WidthPair[]): CandidateWish[] => {
+    const wishes = new Map<string, CandidateWish>();
     for (const pair of pairs) {
       const pattern = triedPattern(pair, tried);
+      const input = candidates.fittedInput(pair.activationBits);
       if (pair.weightBits < FLOAT_BITS) {
-        wishes.set(`${pair.weightBits} ${patternKey(pattern)}`, { bits: pair.weightBits, pattern });
+        wishes.set(`${pair.weightBits} ${input} ${patternKey(pattern)}`, { bits: pair.weightBits, input, pattern });
       }
     }
     return [...wishes.values()];
@@ -374,9 +377,9 @@ async function optimizeStage(
     'optimize',
     all.reduce((sum, { wishes }) => sum + wishes.length, 0),
     async (steps) => {
-      const open = new Map<string, { readonly layer: Layer; readonly wishes: ReturnType<typeof wishesOf> }>();
+      const open = new Map<string, { readonly layer: Layer; wishes: readonly CandidateWish[] }>();
       for (const { layer, wishes } of all) {
-        const missing = wishes.filter(({ bits, pattern }) => !candidates.has(layer, bits, pattern));
+        const missing = wishes.filter(({ bits, pattern, input }) => !candidates.has(layer, bits, pattern, input));
         if (wishes.length > missing.length) {
           steps.resume(layer.shortName, wishes.length - missing.length);
         }
@@ -384,34 +387,52 @@ async function optimizeStage(
           open.set(layer.name, { layer, wishes: missing });
         }
       }
-      const optimize = (layer: Layer, moments: LayerMoments | undefined): void => {
-        for (const { bits, pattern } of open.get(layer.name)?.wishes ?? []) {
-          candidates.optimize(layer, bits, pattern, moments);
+      const optimize = (layer: Layer, wanted: readonly CandidateWish[], moments: LayerMoments | undefined): void => {
+        for (const { bits, pattern, input } of wanted) {
+          candidates.optimize(layer, bits, pattern, moments, input);
           steps.advance(layer.shortName);
           throwIfCancelled(tracker.signal);
         }
-        open.delete(layer.name);
+        const entry = open.get(layer.name)!;
+        entry.wishes = entry.wishes.filter((wish) => !wanted.includes(wish));
       };
-      if (open.size > 0) {
+      const inputs = new Set([...open.values()].flatMap(({ wishes }) => wishes.map(({ input }) => input)));
+      for (const input of inputs) {
+        const wanted = (layer: Layer): readonly CandidateWish[] =>
+          open.get(layer.name)!.wishes.filter((wish) => wish.input === input);
+        const layers = [...open.values()].map(({ layer }) => layer).filter((layer) => wanted(layer).length > 0);
+        const grids = layers.flatMap(({ name }) => {
+          const grid = input === undefined ? undefined : ranges.get(name)?.grids.get(input);
+          return grid === undefined ? [] : [[name, grid] as const];
+        });
         await forEachLayerMoments(
           {
             model: job.model,
             shapes: job.shapes,
-            layers: [...open.values()].map(({ layer }) => layer),
+            layers,
+            inputGrids: new Map(grids),
             dataset: calibration,
             samples: calibration.samples,
             memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
             factory: job.factory,
             signal: tracker.signal,
           },
-          ({ layer, moments }) => optimize(layer, moments),
+          ({ layer, moments }) => optimize(layer, wanted(layer), moments),
         );
       }
-      for (const { layer } of [...open.values()]) {
-        optimize(layer, undefined);
+      for (const { layer, wishes } of open.values()) {
+        optimize(layer, wishes, undefined);
       }
     },
   );
+}
+
+/** Codes to be found for a layer. */
+interface CandidateWish {
+  readonly bits: number;
+  /** Width of the narrow input they are fitted to; undefined: the input as it is. */
+  readonly input: number | undefined;
+  readonly pattern: SparsityChoice | undefined;
 }
 
 /** Sizes to count MACs on: the model's own, or those of the first calibration sample where the model leaves them open. */
@@ -506,7 +527,10 @@ function measurementOf(
     parameters: layer.parameters,
     macs: layerMacs(layer, shapes),
     candidates,
-    weightSqnr: widths.map((bits) => ({ bits, decibel: weights.sqnr(layer, bits, pattern) })),
+    weightSqnr: widths.map((bits) => {
+      const pair = target.pairs.filter(({ weightBits }) => weightBits === bits).at(-1);
+      return { bits, decibel: weights.sqnr(layer, bits, pattern, pair?.activationBits) };
+    }),
     activation: range === undefined ? undefined : { min: range.min, max: range.max, zeros: range.zeros },
   };
 }
@@ -514,7 +538,14 @@ function measurementOf(
 function candidateSettings(recipe: Recipe): Readonly<Record<string, unknown>> {
   const { granularity, symmetric, range } = recipe.quantization.weights;
   const { method, iterations } = recipe.quantization.optimizer;
-  return { granularity, symmetric, range, method, iterations: method === 'adaquant' ? iterations : null };
+  return {
+    granularity,
+    symmetric,
+    range,
+    method,
+    iterations: method === 'adaquant' ? iterations : null,
+    fitted: 'to narrow inputs',
+  };
 }
 
 function describeRefusal(layer: Layer): string {

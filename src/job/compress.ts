@@ -447,7 +447,7 @@ class Draft {
       return { weight: undefined, bias: undefined, input, errors: undefined };
     }
     const source = analysis.job.layers.find(({ name }) => name === decided.name) ?? layer;
-    const candidate = analysis.layerCandidates.quantize(source, decided.weightBits, pattern);
+    const candidate = analysis.layerCandidates.quantize(source, decided.weightBits, pattern, decided.activationBits);
     return { ...candidate, input };
   }
 

@@ -11,6 +11,9 @@ import type { CandidateLayer, WidthPair } from './sensitivity';
 import { patternKey } from './sparsity/layerPatterns';
 import type { PrunedWeight } from './sparsity/prunedWeight';
 
+/** Inputs at this width or more are taken as they are when weights are fitted, and keep the grid of the calibration. */
+export const FINE_INPUT_BITS = 8;
+
 /** A layer at one width (and pattern), as it would be exported. */
 export interface LayerCandidate {
   readonly weight: QuantizedWeight;
@@ -33,6 +36,7 @@ interface StoredCandidate extends KnownScales {
 
 export interface LayerCandidateOptions {
   readonly weights: RecipeQuantization['weights'];
+  readonly activations: RecipeQuantization['activations'];
   readonly optimizer: RecipeOptimizer;
   readonly cache: MeasurementCache;
   /** What all candidates depend on: model, data, version. */
@@ -58,12 +62,28 @@ export class LayerCandidates {
   }
 
   /** Whether a candidate is known, so that nothing of the input is needed to have it. */
-  has(layer: Layer, bits: number, pattern?: SparsityChoice): boolean {
-    return bits >= FLOAT_BITS || this.options.cache.has(this.key(layer, bits, pattern));
+  has(layer: Layer, bits: number, pattern?: SparsityChoice, activationBits?: number): boolean {
+    return bits >= FLOAT_BITS || this.options.cache.has(this.key(layer, bits, pattern, activationBits));
   }
 
-  /** Optimises a candidate on the moments of the layer's input and keeps it. */
-  optimize(layer: Layer, bits: number, pattern: SparsityChoice | undefined, moments: LayerMoments | undefined): void {
+  /**
+   * Width of the input that a candidate is fitted to; undefined: the input as it is. Where the input is narrow its rounding
+   * and clipping shift the output enough for the fit to make up for; at 8 bits they are lost in those of the weights.
+   */
+  fittedInput(activationBits: number | undefined): number | undefined {
+    return this.optimizes && activationBits !== undefined && activationBits < FINE_INPUT_BITS
+      ? activationBits
+      : undefined;
+  }
+
+  /** Optimises a candidate on the moments of the layer's input, seen through its quantiser where it is narrow, and keeps it. */
+  optimize(
+    layer: Layer,
+    bits: number,
+    pattern: SparsityChoice | undefined,
+    moments: LayerMoments | undefined,
+    activationBits?: number,
+  ): void {
     const { weights, optimizer } = this.options;
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
     const mask = pruned?.mask ?? this.options.maskOf?.(layer);
@@ -77,11 +97,16 @@ export class LayerCandidates {
       ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data }),
       ...(mask === undefined ? {} : { mask }),
     });
-    this.keep(this.key(layer, bits, pattern), found.weight, found.bias, found.errors.heldOut ?? found.errors.fit);
+    this.keep(
+      this.key(layer, bits, pattern, activationBits),
+      found.weight,
+      found.bias,
+      found.errors.heldOut ?? found.errors.fit,
+    );
   }
 
-  quantize(layer: Layer, bits: number, pattern?: SparsityChoice): LayerCandidate {
-    const key = this.key(layer, bits, pattern);
+  quantize(layer: Layer, bits: number, pattern?: SparsityChoice, activationBits?: number): LayerCandidate {
+    const key = this.key(layer, bits, pattern, activationBits);
     const known = this.options.cache.get<StoredCandidate>(key);
     if (known?.codes !== undefined) {
       return { weight: this.restore(layer, bits, known, known.codes), bias: known.bias, errors: known.errors };
@@ -103,9 +128,9 @@ export class LayerCandidates {
   }
 
   /** Parameters of a candidate in float, as the sensitivity scan feeds them. */
-  parametersOf(layer: Layer, { weightBits, pattern }: WidthPair): CandidateLayer {
+  parametersOf(layer: Layer, { weightBits, activationBits, pattern }: WidthPair): CandidateLayer {
     if (weightBits < FLOAT_BITS) {
-      const { weight, bias } = this.quantize(layer, weightBits, pattern);
+      const { weight, bias } = this.quantize(layer, weightBits, pattern, activationBits);
       return { weight: dequantizeWeight(weight), bias };
     }
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
@@ -114,10 +139,10 @@ export class LayerCandidates {
   }
 
   /** Signal-to-noise ratio of the weight in dB. */
-  sqnr(layer: Layer, bits: number, pattern?: SparsityChoice): number {
+  sqnr(layer: Layer, bits: number, pattern?: SparsityChoice, activationBits?: number): number {
     return (
-      this.options.cache.get<StoredCandidate>(this.key(layer, bits, pattern))?.sqnr ??
-      this.quantize(layer, bits, pattern).weight.sqnr
+      this.options.cache.get<StoredCandidate>(this.key(layer, bits, pattern, activationBits))?.sqnr ??
+      this.quantize(layer, bits, pattern, activationBits).weight.sqnr
     );
   }
 
@@ -146,7 +171,14 @@ export class LayerCandidates {
     return { ...plain, codes: Int32Array.from(codes), range: known.range, sqnr: known.sqnr };
   }
 
-  private key(layer: Layer, bits: number, pattern: SparsityChoice | undefined): CacheKey {
+  private key(
+    layer: Layer,
+    bits: number,
+    pattern: SparsityChoice | undefined,
+    activationBits: number | undefined,
+  ): CacheKey {
+    const input = this.fittedInput(activationBits);
+    const { activations } = this.options;
     const { granularity, symmetric, range } = this.options.weights;
     const { method, iterations } = this.options.optimizer;
     return cacheKey({
@@ -160,6 +192,7 @@ export class LayerCandidates {
       method,
       iterations: method === 'adaquant' ? iterations : null,
       ...(pattern === undefined ? {} : { pattern: patternKey(pattern) }),
+      ...(input === undefined ? {} : { input, activations: { ...activations, bits: null } }),
     });
   }
 }

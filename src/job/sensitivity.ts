@@ -13,6 +13,7 @@ import type { Batch } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { createRunner } from '../runtime/createRunner';
 import { floatTensorData, floatValues } from './floatTensor';
+import { FINE_INPUT_BITS } from './layerCandidates';
 import type { CandidateMeasurement } from './jobTypes';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
 import type { LossSum, NetworkLoss } from './networkLoss';
@@ -397,9 +398,9 @@ function pairKey(pair: WidthPair): string {
   return pair.pattern === undefined ? widths : `${widths} ${patternKey(pair.pattern)}`;
 }
 
-/** Candidates that differ only in their input share weight and bias. */
-function weightKey(pair: WidthPair): string {
-  return `${pair.weightBits} ${patternKey(pair.pattern)}`;
+/** Candidates that differ only in their input share weight and bias, but where the input is narrow: they may be fitted to it. */
+function weightKey({ weightBits, activationBits, pattern }: WidthPair): string {
+  return `${weightBits} ${Math.min(activationBits, FINE_INPUT_BITS)} ${patternKey(pattern)}`;
 }
 
 function quantizedInput(target: SensitivityTarget, batch: Batch, bits: number): TensorData {

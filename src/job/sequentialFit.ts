@@ -4,13 +4,12 @@ import { biasRefusal, chooseActivationGrid, dequantizeWeight, optimizeLayer } fr
 import type { GridWithRange, LayerMoments, OptimizedWeight } from '../methods';
 import { gridRange } from '../kernels';
 import type { QuantGrid } from '../kernels';
+import { FINE_INPUT_BITS } from './layerCandidates';
 import type { SequentialLayer } from './layerMomentsSequential';
 import { dataInputName } from './layerMomentsSource';
 import type { RecipeQuantization } from './recipe/recipe';
 import type { PrunedWeight } from './sparsity/prunedWeight';
 
-/** Inputs at this width or more keep the grid of the calibration: their rounding is lost in that of the weights. */
-const FINE_BITS = 8;
 /** Times that the input's grid is looked for anew after a fit of the weights. */
 const RESCANS = 2;
 /** Grids whose steps differ by less are not worth another fit. */
@@ -70,7 +69,7 @@ export class SequentialFit {
 
   private searches({ grid, activationBits }: FitWish): boolean {
     const { method } = this.quantization.optimizer;
-    return grid !== undefined && activationBits < FINE_BITS && (method === 'gram' || method === 'adaquant');
+    return grid !== undefined && activationBits < FINE_INPUT_BITS && (method === 'gram' || method === 'adaquant');
   }
 
   private scan({ layer, sampled }: SequentialLayer, { found, grid }: FittedLayer, wish: FitWish): GridWithRange {

@@ -184,6 +184,7 @@ class OutputErrorScan {
   /** Σ over output channels of the mean squared error. */
   error(grid: QuantGrid): number {
     const { count, quantised, refitBias } = this;
+    const round = roundHalfEven;
     const { scale } = grid;
     const low = gridRange(grid).lo / scale;
     const high = gridRange(grid).hi / scale;
@@ -191,7 +192,7 @@ class OutputErrorScan {
     for (const { input, mixed, target, rows } of this.groups) {
       for (let i = 0; i < input.length; i++) {
         const quotient = input[i]! / scale;
-        quantised[i] = roundHalfEven(quotient > low ? (quotient < high ? quotient : high) : low) * scale;
+        quantised[i] = round(quotient > low ? (quotient < high ? quotient : high) : low) * scale;
       }
       const output = this.multiply(mixed, rows, quantised);
       for (let r = 0; r < rows; r++) {

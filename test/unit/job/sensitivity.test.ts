@@ -53,6 +53,7 @@ describe('scanSensitivity', () => {
     }));
     const layerCandidates = new LayerCandidates({
       weights: job.recipe.quantization.weights,
+      activations: job.recipe.quantization.activations,
       optimizer: { method: 'rtn', mode: 'parallel', iterations: 1 },
       cache: job.cache,
       scope: { test: 'candidates' },
