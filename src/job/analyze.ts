@@ -521,18 +521,26 @@ function measurementOf(
   // The figure of the first pattern tried, dense where that is among them.
   const pattern = triedPattern(target.pairs[0]!, tried);
   const widths = [...new Set(target.pairs.map((pair) => pair.weightBits))].filter((bits) => bits < FLOAT_BITS);
+  // The candidate whose figures stand for a width: narrow inputs have fits of their own.
+  const inputBits = (bits: number): number | undefined =>
+    target.pairs.filter(({ weightBits }) => weightBits === bits).at(-1)?.activationBits;
   return {
     name: layer.name,
     shortName: layer.shortName,
     parameters: layer.parameters,
     macs: layerMacs(layer, shapes),
     candidates,
-    weightSqnr: widths.map((bits) => {
-      const pair = target.pairs.filter(({ weightBits }) => weightBits === bits).at(-1);
-      return { bits, decibel: weights.sqnr(layer, bits, pattern, pair?.activationBits) };
+    weightSqnr: widths.map((bits) => ({ bits, decibel: weights.sqnr(layer, bits, pattern, inputBits(bits)) })),
+    activation: range === undefined ? undefined : activationOf(range),
+    outputErrors: widths.flatMap((bits) => {
+      const errors = weights.errorsOf(layer, bits, pattern, inputBits(bits));
+      return errors === undefined ? [] : [{ bits, rounded: errors.rtn, optimized: errors.result }];
     }),
-    activation: range === undefined ? undefined : { min: range.min, max: range.max, zeros: range.zeros },
   };
+}
+
+function activationOf({ min, max, zeros, histogram, grids }: InputRange): NonNullable<LayerMeasurement['activation']> {
+  return { min, max, zeros, histogram, grids: [...grids].map(([bits, { lo, hi }]) => ({ bits, low: lo, high: hi })) };
 }
 
 function candidateSettings(recipe: Recipe): Readonly<Record<string, unknown>> {

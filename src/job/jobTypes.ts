@@ -66,7 +66,19 @@ export interface LayerMeasurement {
   /** Weight signal-to-noise ratio at each width, dB. */
   readonly weightSqnr: readonly { readonly bits: number; readonly decibel: number }[];
   /** Observed range of the layer's input over the calibration samples. */
-  readonly activation: { readonly min: number; readonly max: number; readonly zeros: number } | undefined;
+  readonly activation:
+    | {
+        readonly min: number;
+        readonly max: number;
+        readonly zeros: number;
+        /** Counts of what is not zero, over equal bins from min to max; absent in analyses of an earlier version. */
+        readonly histogram?: readonly number[];
+        /** First and last level of the grid at each width. */
+        readonly grids?: readonly { readonly bits: number; readonly low: number; readonly high: number }[];
+      }
+    | undefined;
+  /** Mean squared error of the layer's output, relative, on samples held out: rounded to nearest, and optimised. */
+  readonly outputErrors?: readonly { readonly bits: number; readonly rounded: number; readonly optimized: number }[];
 }
 
 /** Metric of a network on the evaluation data. */

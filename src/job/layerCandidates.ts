@@ -146,6 +146,11 @@ export class LayerCandidates {
     );
   }
 
+  /** Output errors as they were measured when the candidate was optimised; undefined where it was only rounded. */
+  errorsOf(layer: Layer, bits: number, pattern?: SparsityChoice, activationBits?: number): OutputErrors | undefined {
+    return this.options.cache.get<StoredCandidate>(this.key(layer, bits, pattern, activationBits))?.errors;
+  }
+
   private keep(
     key: CacheKey,
     weight: QuantizedWeight,

@@ -19,6 +19,8 @@ export interface InputRange {
   readonly max: number;
   /** Share of exact zeros, 0…1. */
   readonly zeros: number;
+  /** Counts of what is not zero, over equal bins from min to max. */
+  readonly histogram: readonly number[];
   readonly grids: ReadonlyMap<number, GridWithRange>;
   /** Second moments of the input columns, where the weight range asks for them. */
   readonly gram: GramMatrix | undefined;
@@ -52,9 +54,12 @@ interface StoredRange {
   readonly min: number;
   readonly max: number;
   readonly zeros: number;
+  readonly histogram: readonly number[];
   readonly grids: Readonly<Record<string, GridWithRange>>;
 }
 
+/** Bins of the picture of an input that is kept with its range. */
+const HISTOGRAM_BINS = 64;
 /** Inputs fetched in one run: bounds what a batch of a deep network holds at a time. */
 const INPUTS_PER_RUN = 8;
 
@@ -171,7 +176,8 @@ class InputWatcher {
       }
     }
     const { min, max, zeros } = this.observer;
-    return { min, max, zeros, grids, gram: this.grams.get(layer.name)?.finish() };
+    const histogram = this.observer.histogram(HISTOGRAM_BINS);
+    return { min, max, zeros, histogram, grids, gram: this.grams.get(layer.name)?.finish() };
   }
 }
 
@@ -188,16 +194,17 @@ function rangeKey(options: RangeOptions, wanted: RangeRequest) {
     what: 'range',
     layer: wanted.layer.name,
     bits: wanted.bits,
+    histogram: HISTOGRAM_BINS,
     settings: { range, symmetric, percentile: range === 'percentile' ? percentile : undefined, granularity },
     samples: options.samples,
   });
 }
 
-function toStored({ min, max, zeros, grids }: InputRange): StoredRange {
-  return { min, max, zeros, grids: Object.fromEntries(grids) };
+function toStored({ min, max, zeros, histogram, grids }: InputRange): StoredRange {
+  return { min, max, zeros, histogram, grids: Object.fromEntries(grids) };
 }
 
-function fromStored({ min, max, zeros, grids }: StoredRange): InputRange {
+function fromStored({ min, max, zeros, histogram, grids }: StoredRange): InputRange {
   const entries = Object.entries(grids).map(([bits, grid]) => [Number(bits), grid] as const);
-  return { min, max, zeros, grids: new Map(entries), gram: undefined };
+  return { min, max, zeros, histogram, grids: new Map(entries), gram: undefined };
 }

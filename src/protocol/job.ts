@@ -56,6 +56,17 @@ export interface LayerMeasurementView {
   readonly candidates: readonly CandidateView[];
   readonly activationMin: number | undefined;
   readonly activationMax: number | undefined;
+  /** What the layer read on the calibration samples; absent where it was not kept. */
+  readonly activation?: {
+    /** Share of exact zeros, 0…1. */
+    readonly zeros: number;
+    /** Counts of what is not zero, over equal bins from min to max. */
+    readonly histogram: readonly number[];
+    /** First and last level of the grid at each width. */
+    readonly grids: readonly { readonly bits: number; readonly low: number; readonly high: number }[];
+  };
+  /** Relative output error at each width, rounded to nearest and optimised; absent where nothing was optimised. */
+  readonly outputErrors?: readonly { readonly bits: number; readonly rounded: number; readonly optimized: number }[];
 }
 
 export interface CandidateView {

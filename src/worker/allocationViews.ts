@@ -152,7 +152,18 @@ function measurementView(layer: AnalyzeResult['layers'][number]): LayerMeasureme
     })),
     activationMin: layer.activation?.min,
     activationMax: layer.activation?.max,
+    ...activationView(layer.activation),
+    ...(layer.outputErrors === undefined ? {} : { outputErrors: layer.outputErrors }),
   };
+}
+
+function activationView(
+  activation: AnalyzeResult['layers'][number]['activation'],
+): Pick<LayerMeasurementView, 'activation'> {
+  const { zeros, histogram, grids } = activation ?? {};
+  return zeros === undefined || histogram === undefined || grids === undefined
+    ? {}
+    : { activation: { zeros, histogram, grids } };
 }
 
 function finite(value: number | undefined): number | undefined {

@@ -73,6 +73,12 @@ const pictures: readonly Picture[] = [
     options: { theme },
     press: ['what each step bought'],
   })),
+  ...themeKinds.map((theme): Picture => ({
+    name: `inspector-${theme}`,
+    fixture: 'optimized',
+    tab: 'Layers',
+    options: { theme, height: 1500 },
+  })),
   { name: 'bits-dark-narrow', fixture: 'optimized', tab: 'Bits', options: { theme: 'dark', width: 640 } },
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
 ];

@@ -1,33 +1,44 @@
-import type { LayerStatistics } from '../../src/protocol/model';
 import { Chart, figureTable, svgLine, svgText } from '../charts/chart';
 import { linearScale } from '../charts/scale';
 import { element, fill, svgElement, type Child } from '../controls/element';
 import { exact, significant } from '../text/numbers';
-import { symmetricLevels } from './levels';
 
 const HEIGHT = 96;
 const FOOT = 16;
 /** Levels closer than this run into one. */
 const CLOSEST_LEVELS = 3;
 
-/** The weights as a histogram, with the levels a width would leave of them. */
-export class WeightHistogram {
+export interface HistogramInput {
+  readonly min: number;
+  readonly max: number;
+  /** Counts over equal bins from min to max. */
+  readonly histogram: readonly number[];
+  /** What a width would leave of the values. */
+  readonly levels: readonly number[];
+  /** Sentence of figures that follows the range in the picture's label. */
+  readonly figures: string;
+}
+
+/** Values as a histogram, with the levels of a grid drawn on it. */
+export class ValueHistogram {
   readonly element = element('div');
-  private readonly chart = new Chart(HEIGHT, 'Histogram of the weights');
+  private readonly chart: Chart;
   private readonly table = element('div', { class: 'visually-hidden' });
 
-  constructor() {
+  /** `what`: "weights", "inputs". */
+  constructor(private readonly what: string) {
+    this.chart = new Chart(HEIGHT, `Histogram of the ${what}`);
     this.element.append(this.chart.element, this.table);
   }
 
-  update(statistics: LayerStatistics, bits: number | undefined): void {
-    const { min, max, histogram } = statistics;
-    const levels = bits === undefined || bits >= 16 ? [] : symmetricLevels(min, max, bits);
-    this.chart.describe(
-      `Histogram of the weights from ${significant(min)} to ${significant(max)}, mean ${significant(statistics.mean)}, standard deviation ${significant(statistics.std)}`,
-    );
+  update({ min, max, histogram, levels, figures }: HistogramInput): void {
+    const { what } = this;
+    this.chart.describe(`Histogram of the ${what} from ${significant(min)} to ${significant(max)}, ${figures}`);
     const step = Math.max(1, Math.ceil(histogram.length / 16));
-    fill(this.table, figureTable('Histogram of the weights', ['From', 'Weights'], coarse(histogram, min, max, step)));
+    fill(
+      this.table,
+      figureTable(`Histogram of the ${what}`, ['From', `Number of ${what}`], coarse(histogram, min, max, step)),
+    );
     this.chart.draw((width) => {
       const x = linearScale([min, max], [0, width]);
       const most = Math.max(1, ...histogram);

@@ -8,7 +8,9 @@ import type { EditorModel, View } from '../editor/editorModel';
 import { loadingLine } from '../editor/messages';
 import { refusals } from '../layers/layerRow';
 import { bytes, compact, exact, layerLoss, share, significant, UNKNOWN } from '../text/numbers';
-import { WeightHistogram } from './histogram';
+import { ErrorByBits } from './errorByBits';
+import { ValueHistogram } from './histogram';
+import { evenLevels, symmetricLevels } from './levels';
 import { LossByBits } from './lossByBits';
 
 /** What is this layer: stands beside every tab and follows the selection. */
@@ -17,7 +19,9 @@ export class Inspector implements View {
   private readonly content = element('div', { class: 'inspector-content' });
   private readonly heading = element('h2', { class: 'layer-title section-title' });
   private readonly toggle: HTMLButtonElement;
-  private readonly histogram = new WeightHistogram();
+  private readonly histogram = new ValueHistogram('weights');
+  private readonly inputHistogram = new ValueHistogram('inputs');
+  private readonly errorByBits = new ErrorByBits();
   private readonly lossByBits = new LossByBits();
   private drawn: readonly unknown[] = [];
 
@@ -94,7 +98,9 @@ export class Inspector implements View {
       ),
       this.refused(layer),
       this.weights(layer, statistics),
+      this.inputs(layer),
       this.sensitivity(layer),
+      this.outputErrors(layer),
       statistics === undefined ? undefined : this.sparsity(layer, statistics),
       this.recipe(layer),
     ];
@@ -165,7 +171,14 @@ export class Inspector implements View {
     }
     const bits = model.allocated(layer.name)?.weightBits;
     const grid = bits !== undefined && bits < 16 && layer.quantizeWeights.possible;
-    this.histogram.update(statistics, grid ? bits : undefined);
+    const { min, max, histogram, mean, std } = statistics;
+    this.histogram.update({
+      min,
+      max,
+      histogram,
+      levels: grid ? symmetricLevels(min, max, bits) : [],
+      figures: `mean ${significant(mean)}, standard deviation ${significant(std)}`,
+    });
     return section(
       grid ? `Weights and ${bits}-bit grid` : 'Weights',
       this.histogram.element,
@@ -199,13 +212,54 @@ export class Inspector implements View {
       activationBits: allocated?.activationBits,
       lossUnit: model.lossUnit,
     });
-    const range =
-      measurement.activationMin !== undefined && measurement.activationMax !== undefined
-        ? pairs([
-            ['input range', `${significant(measurement.activationMin)} … ${significant(measurement.activationMax)}`],
-          ])
-        : undefined;
-    return section(title, this.lossByBits.element, range);
+    return section(title, this.lossByBits.element);
+  }
+
+  /** What the layer read on the calibration samples; nothing of it is known before an analysis. */
+  private inputs(layer: LayerSummary): HTMLElement | undefined {
+    const measurement = this.model.measurement(layer.name);
+    if (measurement?.activationMin === undefined || measurement.activationMax === undefined) {
+      return undefined;
+    }
+    const { activationMin: min, activationMax: max, activation } = measurement;
+    const range = pairs([
+      ['range', `${significant(min)} … ${significant(max)}`],
+      ['zeros', activation === undefined ? UNKNOWN : share(activation.zeros)],
+    ]);
+    if (activation === undefined) {
+      return section(
+        'Inputs',
+        range,
+        element('div', { class: 'hint', text: 'No histogram was kept of them: run Analyze' }),
+      );
+    }
+    const bits = this.model.allocated(layer.name)?.activationBits;
+    const grid = activation.grids.find((one) => one.bits === bits);
+    this.inputHistogram.update({
+      min,
+      max,
+      histogram: activation.histogram,
+      levels: grid === undefined ? [] : evenLevels(grid.low, grid.high, grid.bits, min, max),
+      figures: `${share(activation.zeros)} zeros are left out`,
+    });
+    return section(
+      grid === undefined ? 'Inputs' : `Inputs and ${grid.bits}-bit grid`,
+      this.inputHistogram.element,
+      range,
+      grid === undefined
+        ? undefined
+        : pairs([['grid', `${significant(grid.low)} … ${significant(grid.high)}, ${2 ** grid.bits} levels`]]),
+    );
+  }
+
+  /** Before and after the optimiser, as the analysis measured it. */
+  private outputErrors(layer: LayerSummary): HTMLElement | undefined {
+    const errors = this.model.measurement(layer.name)?.outputErrors ?? [];
+    if (errors.length === 0) {
+      return undefined;
+    }
+    this.errorByBits.update(errors, this.model.allocated(layer.name)?.weightBits);
+    return section('Output error by bits (log)', this.errorByBits.element);
   }
 
   /** Compliance as it is; what masks keep, once they were measured for the Sparsity tab. */

@@ -125,6 +125,24 @@ export class ActivationObserver {
     return { ...grid, ...gridRange(grid) };
   }
 
+  /**
+   * Counts of the values that are not zero over `bins` equal bins from min to max, for a picture: a value may be counted one
+   * bin off where it lies within 1/4096 of the range from an edge. All zero before the first value.
+   */
+  histogram(bins: number): number[] {
+    const result = new Array<number>(bins).fill(0);
+    const span = this.largest - this.smallest;
+    for (let i = 0; i < BINS; i++) {
+      const count = this.counts[i]!;
+      if (count > 0) {
+        const at = ((this.first + i + 0.5) * this.width - this.smallest) / span;
+        const bin = span > 0 ? Math.min(bins - 1, Math.max(0, Math.floor(at * bins))) : 0;
+        result[bin] = result[bin]! + count;
+      }
+    }
+    return result;
+  }
+
   private gridOf(bits: number, { method, symmetric, percentile }: ActivationRangeOptions): QuantGrid {
     switch (method) {
       case 'min-max':

@@ -27,6 +27,29 @@ describe('ActivationObserver', () => {
     assert.equal(observer.nonFinite, 2);
   });
 
+  it('draws a histogram of what is not zero that agrees with counting, but for values at the edges of bins', () => {
+    const random = seededNormal(11);
+    const values = Array.from({ length: 20_000 }, (_, i) => (i % 3 === 0 ? 0 : Math.fround(random())));
+    const histogram = observed(values.slice(0, 700), values.slice(700)).histogram(64);
+    const low = Math.min(...values);
+    const span = Math.max(...values) - low;
+    const others = values.filter((value) => value !== 0);
+    assert.equal(
+      histogram.reduce((all, amount) => all + amount, 0),
+      others.length,
+    );
+    let below = 0;
+    histogram.forEach((amount, bin) => {
+      below += amount;
+      const edge = low + (span * (bin + 1)) / 64;
+      const reach = span / 4096;
+      assert.ok(below >= others.filter((value) => value < edge - reach).length, `bin ${bin}`);
+      assert.ok(below <= others.filter((value) => value <= edge + reach).length, `bin ${bin}`);
+    });
+    assert.deepEqual(observed([0, 0]).histogram(4), [0, 0, 0, 0]);
+    assert.deepEqual(observed([2, 2, 2]).histogram(4), [3, 0, 0, 0]);
+  });
+
   for (const bits of [2, 3, 4, 5, 6, 7, 8]) {
     it(`gives the min-max grids of ${bits} bits, with 0 always inside`, () => {
       for (const values of [
