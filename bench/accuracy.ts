@@ -4,7 +4,8 @@
  *     apt-get install dataset-fashion-mnist
  *     npx tsx bench/accuracy.ts sparsity                       all cases of the table in docs/results.md
  *     npx tsx bench/accuracy.ts quantization --networks resnet20 --samples 512 --seeds 0
- *     npx tsx bench/accuracy.ts sparsity --only "2:4 adaprune"
+ *     npx tsx bench/accuracy.ts sparsity --only "adaprune$|^2:4 magnitude"
+ *     npx tsx bench/accuracy.ts ranges --networks resnet20
  *
  * Seed 0 is the bundled calibration set of 512 images; other seeds draw from the 60,000 training images. Figures are
  * simulated in float (ONNX Runtime, session.disable_quant_qdq); each line is printed and appended to
@@ -108,7 +109,28 @@ function pipelineCases(): Case[] {
   );
 }
 
+/** Ways to choose the scales of weights that are rounded to nearest, before any tuning. */
+function rangeCases(): Case[] {
+  return [3, 2].flatMap((bits) =>
+    [true, false].flatMap((symmetric) =>
+      ['min-max', 'mse', 'output-mse'].map((range) => ({
+        name: `W${bits}A8 ${symmetric ? 'symmetric' : 'asymmetric'} ${range}`,
+        recipe: {
+          quantization: {
+            weights: { bits: [bits], symmetric, range },
+            activations: { bits: [8] },
+            optimizer: { method: 'rtn' },
+            sensitivity: { samples: 16 },
+          },
+          allocation: { budget: { size: 1 } },
+        },
+      })),
+    ),
+  );
+}
+
 const tables: Readonly<Record<string, () => Case[]>> = {
+  ranges: rangeCases,
   sparsity: sparsityCases,
   quantization: () => quantizationCases(),
   asymmetric: () => quantizationCases(false),
@@ -218,7 +240,7 @@ async function main(): Promise<void> {
     for (const samples of values.samples.split(',').map(Number)) {
       for (const seed of values.seeds.split(',').map(Number)) {
         const folder = workspaceFor(network, samples, seed);
-        for (const test of cases.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
+        for (const test of cases.filter(({ name }) => new RegExp(values.only ?? '').test(name))) {
           const lines = await measure(folder, samples, seed, Number(values.images), test);
           for (const line of lines) {
             const row = { table: positionals[0], network, samples, seed, case: test.name, ...line };

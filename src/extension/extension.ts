@@ -13,6 +13,7 @@ import { RecipeCodeLens } from './recipeCodeLens';
 import { RecipeDiagnostics } from './recipeDiagnostics';
 import { RecipeIndex } from './recipeIndex';
 import { RecipeLayers } from './recipeLayers';
+import { RecipeQuickFixes } from './recipeQuickFixes';
 import { RecipeSchema } from './recipeSchema';
 import { WorkerClient } from './workerClient';
 
@@ -44,7 +45,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
-  store.add(new RecipeDiagnostics(worker, recipes, log));
+  store.add(new RecipeQuickFixes(store.add(new RecipeDiagnostics(worker, recipes, log))));
   store.add(new RecipeCodeLens());
   store.add(new RecipeLayers(worker));
   store.add(new RecipeSchema(vscode.Uri.joinPath(context.extensionUri, 'schemas')));

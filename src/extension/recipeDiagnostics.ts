@@ -14,6 +14,11 @@ const DEBOUNCE_MS = 300;
 export class RecipeDiagnostics implements vscode.Disposable {
   private readonly store = new DisposableStore();
   private readonly collection = this.store.add(vscode.languages.createDiagnosticCollection('lathe'));
+  /** What mends the problems on show, by document and place. */
+  private readonly fixes = new Map<
+    string,
+    ReadonlyMap<string, { readonly range: vscode.Range; readonly text: string }>
+  >();
   private readonly pending = new Map<string, { timer: NodeJS.Timeout; abort: AbortController }>();
 
   constructor(
@@ -38,6 +43,14 @@ export class RecipeDiagnostics implements vscode.Disposable {
     }
     this.pending.clear();
     this.store.dispose();
+  }
+
+  /** The edit that mends a problem; undefined where a person must decide. */
+  fixOf(
+    document: vscode.TextDocument,
+    diagnostic: vscode.Diagnostic,
+  ): { readonly range: vscode.Range; readonly text: string } | undefined {
+    return this.fixes.get(document.uri.toString())?.get(placeKey(diagnostic));
   }
 
   private scheduleAll(): void {
@@ -73,10 +86,17 @@ export class RecipeDiagnostics implements vscode.Disposable {
     const isCurrent = () => !signal.aborted && document.version === version && !document.isClosed;
     const show = (all: readonly RecipeDiagnostic[]) => {
       if (isCurrent()) {
-        this.collection.set(
-          document.uri,
-          all.map((diagnostic) => toDiagnostic(document, diagnostic)),
-        );
+        const fixes = new Map<string, { readonly range: vscode.Range; readonly text: string }>();
+        const shown = all.map((data) => {
+          const diagnostic = toDiagnostic(document, data);
+          if (data.fix !== undefined) {
+            const { text, offset = data.offset, length = data.length } = data.fix;
+            fixes.set(placeKey(diagnostic), { range: rangeOf(document, offset, length), text });
+          }
+          return diagnostic;
+        });
+        this.fixes.set(document.uri.toString(), fixes);
+        this.collection.set(document.uri, shown);
       }
     };
     show(diagnostics);
@@ -89,6 +109,7 @@ export class RecipeDiagnostics implements vscode.Disposable {
 
   private forget(document: vscode.TextDocument): void {
     this.stop(document.uri.toString());
+    this.fixes.delete(document.uri.toString());
     this.collection.delete(document.uri);
   }
 
@@ -103,11 +124,20 @@ export class RecipeDiagnostics implements vscode.Disposable {
 }
 
 function toDiagnostic(document: vscode.TextDocument, data: RecipeDiagnostic): vscode.Diagnostic {
-  const range = new vscode.Range(document.positionAt(data.offset), document.positionAt(data.offset + data.length));
+  const range = rangeOf(document, data.offset, data.length);
   const diagnostic = new vscode.Diagnostic(range, data.message, severities[data.severity]);
   diagnostic.code = data.code;
   diagnostic.source = 'lathe';
   return diagnostic;
+}
+
+function rangeOf(document: vscode.TextDocument, offset: number, length: number): vscode.Range {
+  return new vscode.Range(document.positionAt(offset), document.positionAt(offset + length));
+}
+
+/** VS Code hands diagnostics back as copies: code and place tell them apart. */
+function placeKey({ code, range: { start, end } }: vscode.Diagnostic): string {
+  return JSON.stringify([code, start.line, start.character, end.line, end.character]);
 }
 
 const severities = {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LatheError } from '../base/errors';
-import { parseRecipe } from '../job/recipe/parseRecipe';
+import { parseRecipe, type RecipePositions } from '../job/recipe/parseRecipe';
+import type { Recipe } from '../job/recipe/recipe';
 import type { RecipeDiagnostic } from '../protocol/job';
 import type { AllocationViews } from './allocationViews';
 import { lockState } from './lockState';
@@ -30,11 +31,26 @@ export async function recipeOutlook(
   } catch (error) {
     if (LatheError.is(error, 'allocate/infeasible')) {
       const place = positions(['allocation', 'budget']) ?? positions(['allocation']) ?? { offset: 0, length: 0 };
-      found.push({ severity: 'error', code: 'recipe/unreachable-budget', message: error.message, ...place });
+      const fix = smallestBudget(error, recipe, positions);
+      found.push({ severity: 'error', code: 'recipe/unreachable-budget', message: error.message, ...place, ...fix });
     } else if (!LatheError.is(error)) {
       throw error;
     }
     // Any other failure (not measured, data elsewhere) is told where it is met.
   }
   return found;
+}
+
+/** The smallest budget that can be reached, rounded up, where the recipe writes its own. */
+function smallestBudget(error: LatheError, recipe: Recipe, positions: RecipePositions): Pick<RecipeDiagnostic, 'fix'> {
+  const smallest = error.details.smallestBudget as { readonly size?: number; readonly bops?: number } | undefined;
+  for (const name of ['size', 'bops'] as const) {
+    const reachable = smallest?.[name];
+    const place = positions(['allocation', 'budget', name]);
+    const asked = recipe.allocation.budget[name];
+    if (reachable !== undefined && place !== undefined && asked !== undefined && asked < reachable) {
+      return { fix: { text: String(Math.ceil(reachable * 1e4) / 1e4), ...place } };
+    }
+  }
+  return {};
 }

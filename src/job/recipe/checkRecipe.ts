@@ -33,6 +33,7 @@ export function checkRecipeAgainstModel(
         code: 'recipe/unknown-layer',
         message: unknownLayer(override.pattern, layers),
         ...key,
+        ...fixWith(nearestLayer(override.pattern, layers)),
       });
       continue;
     }
@@ -65,16 +66,7 @@ function unknownLayer(pattern: string, layers: readonly RecipeLayer[]): string {
   const what = isGlob
     ? `No layer of the model matches ${JSON.stringify(pattern)}`
     : `The model has no layer ${JSON.stringify(pattern)}`;
-  const asked = pattern.replace(/[*?]/g, '');
-  const nearest =
-    nearestName(
-      asked,
-      layers.map((l) => l.name),
-    ) ??
-    nearestName(
-      asked,
-      layers.map((l) => l.shortName),
-    );
+  const nearest = nearestLayer(pattern, layers);
   if (nearest !== undefined) {
     return `${what}. The nearest is ${JSON.stringify(nearest)}.`;
   }
@@ -82,6 +74,24 @@ function unknownLayer(pattern: string, layers: readonly RecipeLayer[]): string {
   return layers.length === 0
     ? `${what}: it has no layers that Lathe knows.`
     : `${what}. Its ${layers.length} layers are ${some.join(', ')}${layers.length > 3 ? ', …' : ''}; \`lathe inspect\` lists them.`;
+}
+
+function nearestLayer(pattern: string, layers: readonly RecipeLayer[]): string | undefined {
+  const asked = pattern.replace(/[*?]/g, '');
+  return (
+    nearestName(
+      asked,
+      layers.map((l) => l.name),
+    ) ??
+    nearestName(
+      asked,
+      layers.map((l) => l.shortName),
+    )
+  );
+}
+
+function fixWith(name: string | undefined): Pick<RecipeDiagnostic, 'fix'> {
+  return name === undefined ? {} : { fix: { text: JSON.stringify(name) } };
 }
 
 /** Files that the recipe names and that are not there. */

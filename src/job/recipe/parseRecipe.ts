@@ -38,8 +38,9 @@ const longestText = 4 * 1024 * 1024;
  */
 export function parseRecipe(text: string, path: string): ParsedRecipe {
   const diagnostics: RecipeDiagnostic[] = [];
-  const report: Report = (code, message, { offset, length }) => {
-    diagnostics.push({ severity: 'error', code, message, offset, length });
+  const report: Report = (code, message, { offset, length }, replacement) => {
+    const fix = replacement === undefined ? {} : { fix: { text: replacement } };
+    diagnostics.push({ severity: 'error', code, message, offset, length, ...fix });
   };
   const root = parseText(text, report);
   const positions: RecipePositions = (fieldPath, part = 'value') => {

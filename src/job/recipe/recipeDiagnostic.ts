@@ -6,6 +6,8 @@ export interface RecipeDiagnostic {
   /** Offset and length in the recipe's text, in UTF-16 code units. */
   readonly offset: number;
   readonly length: number;
+  /** What mends it: text in place of a range of the recipe's, by default that of the diagnostic. */
+  readonly fix?: { readonly text: string; readonly offset?: number; readonly length?: number };
 }
 
 export type RecipeDiagnosticCode =

@@ -28,6 +28,8 @@ export type Report = (
   code: RecipeDiagnosticCode,
   message: string,
   place: { readonly offset: number; readonly length: number },
+  /** JSON that would mend it, put in place of what stands there. */
+  replacement?: string,
 ) => void;
 
 export interface ValidationHooks {
@@ -73,6 +75,7 @@ export function validateNode(node: JsonNode, schema: SchemaNode, path: RecipePat
           'recipe/out-of-range',
           `${formatRecipePath(path)} must be ${describeAll(alternatives)}, not ${describeValue(node)}${didYouMean(node, alternatives)}`,
           node,
+          quoted(nearestWord(node, alternatives)) ?? nearestNumber(node, alternatives),
         );
       }
   }
@@ -105,7 +108,8 @@ function validateObject(node: JsonNode, schema: SchemaNode, path: RecipePath, ho
     if (notYet !== undefined) {
       hooks.report('recipe/not-yet', notYet, keyNode);
     } else {
-      hooks.report('recipe/unknown-field', unknownField(name, path, Object.keys(properties)), keyNode);
+      const known = Object.keys(properties);
+      hooks.report('recipe/unknown-field', unknownField(name, path, known), keyNode, quoted(nearestName(name, known)));
     }
   }
   for (const name of schema.required ?? []) {
@@ -269,9 +273,30 @@ function describeValue(node: JsonNode): string {
 }
 
 function didYouMean(node: JsonNode, alternatives: readonly SchemaNode[]): string {
-  const words = alternatives.flatMap((a) => a.enum ?? []).filter((value) => typeof value === 'string');
-  const nearest = typeof node.value === 'string' && words.length > 2 ? nearestName(node.value, words) : undefined;
+  const nearest = nearestWord(node, alternatives);
   return nearest === undefined ? '.' : `; did you mean ${JSON.stringify(nearest)}?`;
+}
+
+function nearestWord(node: JsonNode, alternatives: readonly SchemaNode[]): string | undefined {
+  const words = alternatives.flatMap((a) => a.enum ?? []).filter((value) => typeof value === 'string');
+  return typeof node.value === 'string' && words.length > 2 ? nearestName(node.value, words) : undefined;
+}
+
+/** The whole number closest to the one given that an alternative accepts. */
+function nearestNumber(node: JsonNode, alternatives: readonly SchemaNode[]): string | undefined {
+  const given: unknown = node.value;
+  if (typeof given !== 'number') {
+    return undefined;
+  }
+  const near = alternatives
+    .filter(({ type, minimum, maximum }) => type === 'integer' && minimum !== undefined && maximum !== undefined)
+    .map(({ minimum, maximum }) => Math.min(maximum!, Math.max(minimum!, Math.round(given))))
+    .sort((a, b) => Math.abs(a - given) - Math.abs(b - given));
+  return near[0] === undefined ? undefined : String(near[0]);
+}
+
+function quoted(word: string | undefined): string | undefined {
+  return word === undefined ? undefined : JSON.stringify(word);
 }
 
 function joinWords(words: readonly string[], conjunction: string): string {

@@ -53,6 +53,25 @@ export function stateOf(document: ModelDocument): EditorState {
   return document.snapshot;
 }
 
+/** Applies the quick fix of that title to a problem, as the lightbulb does. */
+export async function mend(document: vscode.TextDocument, problem: vscode.Diagnostic, title: string): Promise<void> {
+  const action = await eventually(title, async () => {
+    const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+      'vscode.executeCodeActionProvider',
+      document.uri,
+      problem.range,
+      vscode.CodeActionKind.QuickFix.value,
+    );
+    return actions.find((one) => one.title === title);
+  });
+  if (action.edit !== undefined) {
+    await vscode.workspace.applyEdit(action.edit);
+  }
+  if (action.command !== undefined) {
+    await vscode.commands.executeCommand(action.command.command, ...((action.command.arguments ?? []) as unknown[]));
+  }
+}
+
 export async function closeAll(): Promise<void> {
   await vscode.commands.executeCommand('workbench.action.closeAllEditors');
 }

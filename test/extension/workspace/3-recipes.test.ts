@@ -5,6 +5,7 @@ import {
   activateLathe,
   closeAll,
   eventually,
+  mend,
   openModel,
   quickRecipe,
   readText,
@@ -73,6 +74,21 @@ describe('Recipes', () => {
     assert.equal(document.getText(problem!.range), '"budgte"');
     assert.match(problem!.message, /budget/);
     assert.equal(problem!.severity, vscode.DiagnosticSeverity.Error);
+    await mend(document, problem!, 'Replace with "budget"');
+    await eventually('no problem', () => problemsOf(document).length === 0);
+    await document.save();
+  });
+
+  it('offer the nearest width that can be exported', async () => {
+    const text = quickRecipe('../sample/resnet20.onnx', { quantization: { weights: { bits: [4, 9] } } });
+    const document = await open('width.lathe.json', text);
+    const [problem] = await eventually('a problem', () => {
+      const found = problemsOf(document);
+      return found.length > 0 ? found : undefined;
+    });
+    assert.equal(document.getText(problem!.range), '9');
+    await mend(document, problem!, 'Replace with 8');
+    await document.save();
   });
 
   it('show an unknown layer with the nearest one, as it is typed', async () => {
@@ -86,6 +102,9 @@ describe('Recipes', () => {
       return found.length > 0 ? found : undefined;
     });
     assert.match(problem!.message, /\/conv1\/Conv/);
+    await mend(document, problem!, 'Replace with "/conv1/Conv"');
+    assert.match(document.getText(), /"\/conv1\/Conv": \{ "weights": 8 \}/);
+    await eventually('no problem', () => problemsOf(document).length === 0);
     await document.save();
   });
 

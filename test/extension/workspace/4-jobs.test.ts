@@ -7,6 +7,7 @@ import {
   activateLathe,
   closeAll,
   eventually,
+  mend,
   exists,
   openModel,
   quickRecipe,
@@ -101,6 +102,26 @@ describe('Jobs', function () {
     const unreachable = await problem('recipe/unreachable-budget');
     assert.equal(unreachable.severity, vscode.DiagnosticSeverity.Error);
     assert.match(document.getText(unreachable.range), /0\.01/);
+    const [fix] = await eventually('a quick fix', async () => {
+      const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+        'vscode.executeCodeActionProvider',
+        uri,
+        unreachable.range,
+      );
+      const own = actions.filter(({ title }) => /^Replace with 0\.\d+$/.test(title));
+      return own.length > 0 ? own : undefined;
+    });
+    await vscode.workspace.applyEdit(fix!.edit!);
+    await document.save();
+    // What it puts there can be reached: the lock alone is stale, and the lightbulb on it allocates again.
+    const stale = await eventually('the stale lock alone', () => {
+      const found = vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'lathe');
+      return found.length === 1 && found[0]!.code === 'recipe/stale-lock' ? found[0] : undefined;
+    });
+    await mend(document, stale, 'Allocate again');
+    await eventually('a current lock', () =>
+      vscode.languages.getDiagnostics(uri).every(({ source }) => source !== 'lathe'),
+    );
   });
 
   it('leave measurements that the editor solves with', async () => {
