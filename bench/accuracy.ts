@@ -47,6 +47,14 @@ function sparsityCases(): Case[] {
   const cases: Case[] = [];
   for (const text of ['2:4', '4:8', '1:4']) {
     cases.push(pattern(`${text} magnitude`, { pattern: text, optimizer: 'none' }));
+    cases.push({
+      name: `${text} magnitude, bias too`,
+      recipe: {
+        quantization: null,
+        tuning: { batchNorm: true, bias: true },
+        sparsity: { pattern: text, optimizer: 'none' },
+      },
+    });
     cases.push(pattern(`${text} adaprune parallel`, { pattern: text, optimizer: 'adaprune', mode: 'parallel' }));
     cases.push(pattern(`${text} adaprune`, { pattern: text, optimizer: 'adaprune' }));
     cases.push(pattern(`${text} sweep`, { pattern: text, optimizer: 'sparsegpt' }));
