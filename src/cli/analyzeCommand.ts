@@ -48,7 +48,8 @@ function analyzeOutput(result: AnalyzeResult): AnalyzeOutput {
       shortName: layer.shortName,
       parameters: layer.parameters,
       macs: layer.macs ?? null,
-      activation: layer.activation ?? null,
+      // The histogram of the inputs is for the editor.
+      activation: layer.activation === undefined ? null : rangeOutput(layer.activation),
       weightSqnr: layer.weightSqnr.map(({ bits, decibel }) => ({
         bits,
         decibel: Number.isFinite(decibel) ? decibel : null,
@@ -63,6 +64,10 @@ function analyzeOutput(result: AnalyzeResult): AnalyzeOutput {
     masks: (result.masks?.layers ?? []).map(masksOutput),
     refused: result.refused.map(({ layer, reason }) => ({ layer, reason })),
   };
+}
+
+function rangeOutput({ min, max, zeros }: NonNullable<LayerMeasurement['activation']>) {
+  return { min, max, zeros };
 }
 
 /** One row a layer, one column a weight width, at the widest input measured: what people compare first. */
