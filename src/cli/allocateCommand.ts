@@ -8,6 +8,7 @@ import {
   formatSeconds,
   groupDigits,
 } from '../job/report/formatNumbers';
+import { proofText } from '../job/report/proofText';
 import type { CommandRun } from './command';
 import { badValue } from './errors';
 import { ExitCode } from './exitCodes';
@@ -105,7 +106,7 @@ function allocateText(result: AllocateResult, style: Style, width: number, folde
     ]),
     { width, paint: style.dim },
   );
-  const proof = solution.proven ? 'proved optimal' : `not proved optimal, bound ${formatLoss(solution.bound)}`;
+  const proof = proofText(solution, result.policies);
   const facts = [
     `${style.bold(formatPercent(result.size))} of ${formatBytes(result.floatBits / 8)}`,
     `predicted loss ${style.bold(formatLoss(solution.loss))} ${result.lossUnit}`,

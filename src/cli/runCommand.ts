@@ -14,6 +14,7 @@ import {
   groupDigits,
   metricName,
 } from '../job/report/formatNumbers';
+import { proofText } from '../job/report/proofText';
 import type { CommandRun } from './command';
 import { ExitCode } from './exitCodes';
 import { jobHooks } from './jobHooks';
@@ -69,7 +70,7 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
   );
   const { solution } = allocate;
   const facts = [
-    `${solution.engine}, ${solution.proven ? 'proved optimal' : 'not proved optimal'}`,
+    `${solution.engine}, ${proofText(solution, allocate.policies)}`,
     result.analyze.engine,
     formatSeconds(result.seconds),
     ...(resumedSteps > 0 ? [`${countOf(resumedSteps, 'step')} from an earlier run`] : []),

@@ -14,6 +14,7 @@ import {
 import { bitClass, bitSkyline, frontierPicture } from './pictures';
 import type { Report, ReportLayer } from './reportSchema';
 import { reportStrip } from './reportStrip';
+import { proofText } from './proofText';
 
 /**
  * The report as one page: no scripts, no other files, light and dark. Every text is escaped, since names come from model
@@ -58,7 +59,7 @@ export function renderHtml(report: Report): string {
 <style>${styles}</style>
 </head>
 <body>
-<h1>${escapeHtml(report.model.file)} <small>recipe ${escapeHtml(report.recipe)} · ${escapeHtml(solver.engine)}, ${solver.proven ? 'proved optimal' : 'not proved optimal'}</small></h1>
+<h1>${escapeHtml(report.model.file)} <small>recipe ${escapeHtml(report.recipe)} · ${escapeHtml(solver.engine)}, ${escapeHtml(proofText(solver, report.policies))}</small></h1>
 <dl class="strip">${strip}</dl>
 ${sections.filter((section) => section !== '').join('\n')}
 </body>

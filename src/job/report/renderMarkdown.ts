@@ -14,6 +14,7 @@ import {
 } from './formatNumbers';
 import { markdownCode as code, markdownTable as table, markdownText as text } from './markdownText';
 import type { Report } from './reportSchema';
+import { proofText } from './proofText';
 
 /** The report as GitHub-flavoured Markdown. Names from model and recipe are escaped. */
 export function renderMarkdown(report: Report): string {
@@ -63,7 +64,7 @@ export function renderMarkdown(report: Report): string {
   const measured = loss.measured === undefined ? 'not measured' : formatLoss(loss.measured);
   lines.push(
     `Loss in ${text(loss.unit)}: predicted ${formatLoss(loss.predicted)}, measured ${measured}. ` +
-      `Allocation by ${text(solver.engine)}, ${solver.proven ? 'proved optimal' : `not proved optimal (bound ${formatLoss(solver.bound)})`}.`,
+      `Allocation by ${text(solver.engine)}, ${proofText(solver, report.policies)}.`,
     '',
     '## Layers',
     '',
