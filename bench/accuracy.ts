@@ -24,6 +24,7 @@ import { decidePolicy } from '../src/job/decidePolicy';
 import { prepareJob } from '../src/job/prepare';
 import { measureSteps } from '../src/job/run';
 import { StageTracker } from '../src/job/stageTracker';
+import { npyFile } from './npyFile';
 
 const DATASET = '/usr/share/datasets/fashion-mnist';
 const sample = join(__dirname, '../samples/fmnist-resnet20');
@@ -160,17 +161,8 @@ function workspaceFor(network: string, samples: number, seed: number): string {
     chosen.add(Math.floor(uniform() * 60_000));
   }
   const parts = [...chosen].map((at) => images.subarray(at * 784, (at + 1) * 784));
-  writeFileSync(join(folder, 'calibration.npy'), npy(Buffer.concat(parts), samples));
+  writeFileSync(join(folder, 'calibration.npy'), npyFile('|u1', [samples, 1, 28, 28], Buffer.concat(parts)));
   return folder;
-}
-
-function npy(data: Buffer, samples: number): Buffer {
-  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${samples}, 1, 28, 28), }`;
-  const padded = `${header.padEnd(117)}\n`;
-  const start = Buffer.from('\x93NUMPY\x01\x00', 'latin1');
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(padded.length);
-  return Buffer.concat([start, length, Buffer.from(padded, 'latin1'), data]);
 }
 
 async function measure(folder: string, samples: number, seed: number, images: number, test: Case): Promise<Line[]> {

@@ -1,6 +1,6 @@
 import type { NmPattern, Verdict } from '../analysis';
 import type { AnalyzeResult } from '../job/jobTypes';
-import { groupDigits } from '../job/report/formatNumbers';
+import { formatPercent, groupDigits } from '../job/report/formatNumbers';
 import type { LayerMasks } from '../job/sparsity/measureMasks';
 import type { MaskMeasure } from '../methods';
 import type { AnalyzeOutput } from './outputSchemas';
@@ -66,12 +66,12 @@ export function masksText(result: AnalyzeResult, style: Style, width: number): s
       const { log10 } = found.diversity;
       rows.push([
         title,
-        percent(zeros),
-        percent(found.forward.compliance),
-        percent(found.backward.compliance),
-        percent(found.rowWise.droppedShare),
-        percent(found.rowWise.retainedMagnitude),
-        found.eligibleTransposable.possible ? percent(found.transposable.retainedMagnitude) : '–',
+        formatPercent(zeros),
+        formatPercent(found.forward.compliance),
+        formatPercent(found.backward.compliance),
+        formatPercent(found.rowWise.droppedShare),
+        formatPercent(found.rowWise.retainedMagnitude),
+        found.eligibleTransposable.possible ? formatPercent(found.transposable.retainedMagnitude) : '–',
         ...[log10.rowWise, log10.transposable, log10.productForm].map((value) => groupDigits(Math.round(value))),
       ]);
     }
@@ -91,8 +91,4 @@ export function masksText(result: AnalyzeResult, style: Style, width: number): s
     'Keeps: share of the magnitude. T: along both axes. Masks: log₁₀ of how many there are; Product: by the product form.\n' +
     refused.join('')
   );
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }
