@@ -69,15 +69,13 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
     { width, paint: style.dim },
   );
   const { solution } = allocate;
-  const facts = [
-    `${solution.engine}, ${proofText(solution, allocate.policies)}`,
-    result.analyze.engine,
-    formatSeconds(result.seconds),
-    ...(resumedSteps > 0 ? [`${countOf(resumedSteps, 'step')} from an earlier run`] : []),
-  ];
+  const resumed = resumedSteps > 0 ? ` · ${countOf(resumedSteps, 'step')} from an earlier run` : '';
+  const facts =
+    `${solution.engine}, ${proofText(solution, allocate.policies)}\n` +
+    `${result.analyze.engine} · ${formatSeconds(result.seconds)}${resumed}\n`;
   const paths = [outputs.model, outputs.lock, outputs.reportJson, outputs.reportMarkdown, outputs.reportHtml];
   const written = paths.map((path) => `  ${showPath(path, folder)}\n`).join('');
-  return `${layers}\n${summary(result, style, width)}\n${facts.join(' · ')}\n\nWritten:\n${written}`;
+  return `${layers}\n${summary(result, style, width)}\n${facts}\nWritten:\n${written}`;
 }
 
 function patternCells(sparsity: RunResult['layers'][number]['sparsity']): string[] {

@@ -9,7 +9,7 @@ export function proofText(
   policies: readonly { readonly kept: boolean }[] = [],
 ): string {
   if (policies.length > 0 && policies[0]?.kept === false) {
-    return 'measured better than the optimum beside it';
+    return 'measured better than the optimum';
   }
   if (solver.proven) {
     return 'proved optimal';

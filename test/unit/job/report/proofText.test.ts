@@ -11,7 +11,7 @@ describe('what a report says of an allocation', () => {
     assert.equal(proofText({ proven: false, bound: undefined }), 'not proved optimal');
     assert.equal(
       proofText({ proven: false, bound: 0.01 }, [other, kept]),
-      'measured better than the optimum beside it',
+      'measured better than the optimum',
     );
   });
 });
