@@ -9,9 +9,6 @@ describe('what a report says of an allocation', () => {
     assert.equal(proofText({ proven: true, bound: 0.01 }, [kept, other]), 'proved optimal');
     assert.equal(proofText({ proven: false, bound: 0.01 }, []), 'not proved optimal (bound 0.010)');
     assert.equal(proofText({ proven: false, bound: undefined }), 'not proved optimal');
-    assert.equal(
-      proofText({ proven: false, bound: 0.01 }, [other, kept]),
-      'measured better than the optimum',
-    );
+    assert.equal(proofText({ proven: false, bound: 0.01 }, [other, kept]), 'measured better than the optimum');
   });
 });
