@@ -72,9 +72,11 @@ function quantizationCases(symmetric = true): Case[] {
   for (const [weights, inputs] of [
     [8, 8],
     [4, 8],
+    [3, 8],
     [4, 4],
     [3, 4],
     [2, 4],
+    [2, 2],
   ] as const) {
     for (const [method, mode] of [
       ['rtn', 'parallel'],
@@ -91,6 +93,8 @@ function quantizationCases(symmetric = true): Case[] {
             activations: { bits: [inputs] },
             optimizer: { method, mode },
             sensitivity: { samples: 16 },
+            // Two bits everywhere, as the published figure has it.
+            ...(inputs === 2 ? { firstAndLast: null } : {}),
           },
           allocation: { budget: { size: 1 } },
           ...tuned,
