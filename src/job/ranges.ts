@@ -126,7 +126,7 @@ async function watch(
       for (const [name, watcher] of watchers) {
         const tensor = values.get(name) ?? feeds.get(name);
         invariant(tensor !== undefined, `value ${name} was not fetched`);
-        watcher.observe(tensor);
+        watcher.observe(tensor, range.count);
       }
       throwIfCancelled(options.signal);
     }
@@ -159,9 +159,9 @@ class InputWatcher {
     );
   }
 
-  observe(tensor: TensorData): void {
+  observe(tensor: TensorData, samples: number): void {
     const values = floatValues(tensor);
-    this.observer.observe(values);
+    this.observer.observe(values, samples);
     for (const gram of this.grams.values()) {
       gram?.add(values, tensor.dims);
     }
@@ -171,8 +171,8 @@ class InputWatcher {
     const grids = new Map<number, GridWithRange>();
     for (const width of bits) {
       if (width < 32) {
-        const { range: method, symmetric, percentile } = activations;
-        grids.set(width, this.observer.range(width, { method, symmetric, percentile }));
+        const { range: method, symmetric, percentile, power } = activations;
+        grids.set(width, this.observer.range(width, { method, symmetric, percentile, power }));
       }
     }
     const { min, max, zeros } = this.observer;
@@ -188,14 +188,20 @@ function inputName(layer: Layer): string {
 }
 
 function rangeKey(options: RangeOptions, wanted: RangeRequest) {
-  const { range, symmetric, percentile, granularity } = options.quantization.activations;
+  const { range, symmetric, percentile, power, granularity } = options.quantization.activations;
   return cacheKey({
     ...options.cacheScope,
     what: 'range',
     layer: wanted.layer.name,
     bits: wanted.bits,
     histogram: HISTOGRAM_BINS,
-    settings: { range, symmetric, percentile: range === 'percentile' ? percentile : undefined, granularity },
+    settings: {
+      range,
+      symmetric,
+      percentile: range === 'percentile' ? percentile : undefined,
+      ...(range === 'lp' ? { power } : {}),
+      granularity,
+    },
     samples: options.samples,
   });
 }

@@ -39,6 +39,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         symmetric: activations?.symmetric ?? false,
         range: activations?.range ?? 'mse',
         percentile: activations?.percentile ?? 99.99,
+        power: activations?.power ?? 2.4,
       },
       pairing: pairing ?? 'free',
       sensitivity: {

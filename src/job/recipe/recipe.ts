@@ -51,7 +51,7 @@ export interface Preprocess {
   readonly std: readonly number[];
 }
 
-export type RangeMethod = 'min-max' | 'percentile' | 'mse';
+export type RangeMethod = 'min-max' | 'averaged-min-max' | 'percentile' | 'mse' | 'lp' | 'analytic';
 
 export type ExportFormat = 'qdq';
 
@@ -73,6 +73,8 @@ export interface RecipeQuantization {
     readonly range: RangeMethod;
     /** For `percentile`: share of values inside the range, in percent, e.g. 99.99. */
     readonly percentile: number;
+    /** For `lp`: power of the error. */
+    readonly power: number;
   };
   /** `tied`: one number decides both; `free`: weights and activations are chosen apart. */
   readonly pairing: 'free' | 'tied';

@@ -172,10 +172,10 @@ const quantization = Type.Object(
             }),
           ),
           range: Type.Optional(
-            Type.Enum(['min-max', 'percentile', 'mse'], {
+            Type.Enum(['min-max', 'averaged-min-max', 'percentile', 'mse', 'lp', 'analytic'], {
               default: 'mse',
               description:
-                'How the range is chosen from calibration data: the extremes seen; the given percentile of the values; or the smallest squared error.',
+                'How the range is chosen from calibration data. `min-max`: the extremes seen. `averaged-min-max`: the extremes of each sample, averaged. `percentile`: that of the values. `mse`: the smallest squared error. `lp`: the smallest error to the given power. `analytic`: the best threshold of a Laplace or normal distribution of the same spread.',
             }),
           ),
           percentile: Type.Optional(
@@ -184,6 +184,14 @@ const quantization = Type.Object(
               maximum: 100,
               default: 99.99,
               description: 'For the range `percentile`: share of values inside the range, in percent.',
+            }),
+          ),
+          power: Type.Optional(
+            Type.Number({
+              minimum: 0.5,
+              maximum: 10,
+              default: 2.4,
+              description: 'For the range `lp`: power of the error; larger ones clip less.',
             }),
           ),
         },

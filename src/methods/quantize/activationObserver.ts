@@ -13,11 +13,13 @@ import { badBits, noRange } from './errors';
 export type GridWithRange = QuantGrid & { readonly lo: number; readonly hi: number };
 
 export interface ActivationRangeOptions {
-  readonly method: 'min-max' | 'percentile' | 'mse';
+  readonly method: 'min-max' | 'averaged-min-max' | 'percentile' | 'mse' | 'lp' | 'analytic';
   /** Signed grid with zero point 0 instead of an unsigned one with a zero point. */
   readonly symmetric: boolean;
   /** For `percentile`: per cent of the values (symmetric: of |x|) kept on each side, e.g. 99.99. */
   readonly percentile: number;
+  /** For `lp`: the power of the error, above 0. @default 2.4 */
+  readonly power?: number;
 }
 
 /** Bins of the histogram; between half of them and all of them are in use once values differ. */
@@ -47,6 +49,11 @@ export class ActivationObserver {
   private kept: Float32Array | undefined = new Float32Array(0);
   private keptCount = 0;
 
+  /** Sums over samples of their smallest and largest value. */
+  private samples = 0;
+  private sumOfMinima = 0;
+  private sumOfMaxima = 0;
+
   /** Finite values seen, zeros included. */
   get count(): number {
     return this.values;
@@ -67,8 +74,12 @@ export class ActivationObserver {
     return this.nonFiniteCount;
   }
 
-  /** Adds values. The array is not kept. Cost: two passes over it. */
-  observe(data: Float32Array): void {
+  /**
+   * Adds values of `samples` samples, one after another and equally long (otherwise they count as one). The array is not
+   * kept. Cost: three passes over it.
+   */
+  observe(data: Float32Array, samples = 1): void {
+    this.addExtremes(data, data.length % samples === 0 ? data.length / samples : data.length);
     let min = Infinity;
     let max = -Infinity;
     let zeros = 0;
@@ -110,7 +121,11 @@ export class ActivationObserver {
    * - `min-max`: everything seen fits;
    * - `percentile`: the quantiles at `percentile` and, asymmetric, at 100 − `percentile`; exact up to 65 536 values, from
    *   the histogram (a bin is at most 1/4096 of the range) beyond;
-   * - `mse`: both ends shrink together in steps of 1 %; the grid with the least mean squared error over the histogram wins.
+   * - `averaged-min-max`: the smallest and the largest value of each sample, averaged over the samples, which clips outliers
+   *   (what the code of Hubara et al., ICML 2021, does for activations);
+   * - `mse`: both ends shrink together in steps of 1 %; the grid with the least mean squared error over the histogram wins;
+   * - `lp`: the same with the error to another power;
+   * - `analytic`: the best threshold of a Laplace or a normal distribution of the same spread, see `analyticThreshold`.
    *
    * Throws LatheError `quantize/no-range` before the first finite value, `quantize/bits`.
    */
@@ -143,10 +158,12 @@ export class ActivationObserver {
     return result;
   }
 
-  private gridOf(bits: number, { method, symmetric, percentile }: ActivationRangeOptions): QuantGrid {
+  private gridOf(bits: number, { method, symmetric, percentile, power }: ActivationRangeOptions): QuantGrid {
     switch (method) {
       case 'min-max':
         return activationGrid(this.smallest, this.largest, bits, symmetric);
+      case 'averaged-min-max':
+        return activationGrid(this.sumOfMinima / this.samples, this.sumOfMaxima / this.samples, bits, symmetric);
       case 'percentile': {
         const share = percentile / 100;
         if (symmetric) {
@@ -156,16 +173,20 @@ export class ActivationObserver {
         return activationGrid(this.quantile(1 - share), this.quantile(share), bits, false);
       }
       case 'mse':
-        return this.leastSquaresGrid(bits, symmetric);
+        return this.leastErrorGrid(bits, symmetric, 2);
+      case 'lp':
+        return this.leastErrorGrid(bits, symmetric, power ?? 2.4);
+      case 'analytic':
+        return this.analyticGrid(bits, symmetric);
     }
   }
 
-  private leastSquaresGrid(bits: number, symmetric: boolean): QuantGrid {
+  private leastErrorGrid(bits: number, symmetric: boolean, power: number): QuantGrid {
     let best = activationGrid(this.smallest, this.largest, bits, symmetric);
-    let bestError = this.squaredError(best, Infinity);
+    let bestError = this.error(best, power, Infinity);
     for (let k = 99; k >= 1; k--) {
       const grid = activationGrid((this.smallest * k) / 100, (this.largest * k) / 100, bits, symmetric);
-      const error = this.squaredError(grid, bestError);
+      const error = this.error(grid, power, bestError);
       if (error < bestError) {
         best = grid;
         bestError = error;
@@ -174,7 +195,62 @@ export class ActivationObserver {
     return best;
   }
 
-  private squaredError(grid: QuantGrid, limit: number): number {
+  /**
+   * The better, by squared error, of the thresholds for the two distributions. Values on one side of 0 are half of a
+   * distribution about 0 (exact zeros are what a ReLU cut off); others are spread about their mean.
+   */
+  private analyticGrid(bits: number, symmetric: boolean): QuantGrid {
+    const oneSided = this.smallest >= 0 || this.largest <= 0;
+    const centre = oneSided ? 0 : this.meanOf((x) => x, true);
+    const spreads = {
+      laplace: this.meanOf((x) => Math.abs(x - centre), !oneSided),
+      normal: Math.sqrt(this.meanOf((x) => (x - centre) ** 2, !oneSided)),
+    };
+    const grids = (['laplace', 'normal'] as const).map((distribution) => {
+      // Half a distribution has all codes for itself: as if there were one bit more.
+      const width = oneSided && !symmetric ? bits + 1 : bits;
+      const threshold = spreads[distribution] * analyticThreshold(distribution, width);
+      const lo = Math.max(this.smallest, centre - threshold);
+      const hi = Math.min(this.largest, centre + threshold);
+      return activationGrid(lo, hi, bits, symmetric);
+    });
+    const errors = grids.map((grid) => this.error(grid, 2, Infinity));
+    return errors[1]! < errors[0]! ? grids[1]! : grids[0]!;
+  }
+
+  /** Mean of f over the histogram, with or without the exact zeros. */
+  private meanOf(f: (x: number) => number, zeros: boolean): number {
+    let sum = zeros ? this.zeroCount * f(0) : 0;
+    let count = zeros ? this.zeroCount : 0;
+    for (let i = 0; i < BINS; i++) {
+      if (this.counts[i]! > 0) {
+        sum += this.counts[i]! * f((this.first + i + 0.5) * this.width);
+        count += this.counts[i]!;
+      }
+    }
+    return count === 0 ? 0 : sum / count;
+  }
+
+  private addExtremes(data: Float32Array, length: number): void {
+    for (let from = 0; from < data.length; from += length) {
+      let min = Infinity;
+      let max = -Infinity;
+      for (let i = from; i < from + length; i++) {
+        const x = data[i]!;
+        if (x - x === 0) {
+          min = x < min ? x : min;
+          max = x > max ? x : max;
+        }
+      }
+      if (min <= max) {
+        this.samples++;
+        this.sumOfMinima += min;
+        this.sumOfMaxima += max;
+      }
+    }
+  }
+
+  private error(grid: QuantGrid, power: number, limit: number): number {
     const { scale, zeroPoint, qmin, qmax } = grid;
     return histogramQuantizationError(
       this.counts,
@@ -184,7 +260,7 @@ export class ActivationObserver {
       zeroPoint,
       qmin,
       qmax,
-      2,
+      power,
       limit,
     );
   }
@@ -304,4 +380,19 @@ export class ActivationObserver {
  */
 export function activationGrid(lo: number, hi: number, bits: number, symmetric: boolean): QuantGrid {
   return symmetric ? { ...symmetricGrid(lo, hi, bits), qmin: signedRange(bits).qmin } : asymmetricGrid(lo, hi, bits);
+}
+
+/** Best thresholds for 2 to 9 bits; see {@link analyticThreshold}. */
+const THRESHOLDS = {
+  laplace: [2.83068, 3.89723, 5.02864, 6.20477, 7.41313, 8.64562, 9.89676, 11.16269],
+  normal: [1.71064, 2.15159, 2.55914, 2.9362, 3.28691, 3.61511, 3.92404, 4.21633],
+};
+
+/**
+ * Threshold α, in mean absolute deviations (Laplace) or standard deviations (normal), at which clipping and rounding to
+ * 2^bits levels over [−α, α] cost least together, 2 to 9 bits: the root of α e^α = 3 · 4^bits for Laplace, and of
+ * α erfc(α / √2) + α / (3 · 4^bits) = √(2 / π) e^(−α² / 2) for the normal distribution (Banner et al., NeurIPS 2019, ACIQ).
+ */
+export function analyticThreshold(distribution: 'laplace' | 'normal', bits: number): number {
+  return THRESHOLDS[distribution][bits - 2]!;
 }

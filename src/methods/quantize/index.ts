@@ -1,6 +1,7 @@
 export {
   ActivationObserver,
   activationGrid,
+  analyticThreshold,
   type ActivationRangeOptions,
   type GridWithRange,
 } from './activationObserver';

@@ -12,7 +12,7 @@ import { attentionNetwork, factory, residualNetwork } from './layerMomentsNetwor
 const quantization: RecipeQuantization = {
   enabled: true,
   weights: { bits: [4], granularity: 'per-channel', symmetric: true, range: 'output-mse' },
-  activations: { bits: [3], range: 'mse', symmetric: false, granularity: 'per-tensor', percentile: 99.99 },
+  activations: { bits: [3], range: 'mse', symmetric: false, granularity: 'per-tensor', percentile: 99.99, power: 2.4 },
   pairing: 'free',
   sensitivity: { measure: 'kl', samples: 8, memoryLimit: 1e8 },
   firstAndLast: undefined,

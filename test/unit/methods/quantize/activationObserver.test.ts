@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { seededNormal, seededRandom } from '../../../../src/base/random';
-import { ActivationObserver } from '../../../../src/methods';
+import { ActivationObserver, analyticThreshold } from '../../../../src/methods';
 import { laplaceDraws, referenceFake, referenceGrid } from './referenceQuantizer';
 
 function observed(...batches: readonly ArrayLike<number>[]): ActivationObserver {
@@ -153,6 +153,83 @@ describe('ActivationObserver', () => {
       const grid = observer.range(8, { method: 'mse', symmetric: false, percentile: 0 });
       assert.ok(grid.scale > 0);
       assert.equal(observer.max, Math.fround(3 * unit));
+    }
+  });
+
+  it('averages the extremes of samples, however they come in batches', () => {
+    const samples = [
+      [-1, 0, 4],
+      [-3, 1, 2],
+      [0, 0, 9],
+    ];
+    const options = { ...minMax, method: 'averaged-min-max' } as const;
+    const one = new ActivationObserver();
+    one.observe(Float32Array.from(samples.flat()), 3);
+    const other = new ActivationObserver();
+    other.observe(Float32Array.from(samples.slice(0, 2).flat()), 2);
+    other.observe(Float32Array.from(samples[2]!), 1);
+    const { lo, hi } = one.range(8, options);
+    assert.deepEqual(other.range(8, options), one.range(8, options));
+    near(hi - lo, 5 + 4 / 3, 1e-5);
+    near(hi, 5, (5 + 4 / 3) / 255);
+  });
+
+  it('finds the threshold of least error to any power, as a plain scan does', () => {
+    const values = Array.from(laplaceDraws(3, 4000));
+    const observer = observed(values);
+    for (const power of [1, 2.4, 4]) {
+      const { scale } = observer.range(4, { method: 'lp', symmetric: true, percentile: 100, power });
+      const largest = Math.max(...values.map(Math.abs));
+      const cost = (s: number): number =>
+        values.reduce((sum, x) => sum + Math.abs(x - s * Math.max(-8, Math.min(7, Math.round(x / s)))) ** power, 0);
+      const least = Math.min(...Array.from({ length: 100 }, (_, k) => cost((largest * (k + 1)) / 700)));
+      assert.ok(cost(scale) <= 1.003 * least, `power ${power}: ${cost(scale)} against ${least}`);
+    }
+  });
+
+  it('has thresholds that solve their equations', () => {
+    // Laplace: Banner et al. print 2.83, 3.89, 5.03 for 2, 3, 4 bits; 9.89 for 8.
+    for (const [bits, printed] of [
+      [2, 2.83],
+      [3, 3.89],
+      [4, 5.03],
+      [5, 6.2],
+      [6, 7.41],
+      [7, 8.64],
+      [8, 9.89],
+    ] as const) {
+      near(analyticThreshold('laplace', bits), printed, 0.011);
+      const a = analyticThreshold('laplace', bits);
+      near((a * Math.exp(a)) / (3 * 4 ** bits), 1, 1e-4);
+    }
+    for (const [bits, printed] of [
+      [2, 1.71],
+      [4, 2.55],
+      [5, 2.93],
+      [6, 3.28],
+      [7, 3.61],
+      [8, 3.92],
+    ] as const) {
+      near(analyticThreshold('normal', bits), printed, 0.011);
+    }
+  });
+
+  it('comes near the best grid without a scan, on one side of zero and on both', () => {
+    const laplace = Array.from(laplaceDraws(5, 20_000));
+    const random = seededNormal(6);
+    const normal = Array.from({ length: 20_000 }, () => Math.fround(random()));
+    for (const values of [laplace, normal, laplace.map((x) => Math.max(0, x)), normal.map((x) => Math.max(0, x))]) {
+      const observer = observed(values);
+      for (const bits of [3, 4]) {
+        const error = (method: 'analytic' | 'mse'): number => {
+          const grid = observer.range(bits, { method, symmetric: false, percentile: 100 });
+          return values.reduce((sum, x) => {
+            const code = Math.round(x / grid.scale) + grid.zeroPoint;
+            return sum + (x - (Math.max(grid.qmin, Math.min(grid.qmax, code)) - grid.zeroPoint) * grid.scale) ** 2;
+          }, 0);
+        };
+        assert.ok(error('analytic') < 1.12 * error('mse'), `${bits} bits: ${error('analytic') / error('mse')}`);
+      }
     }
   });
 });
