@@ -13,6 +13,8 @@ import { checkRecipeAgainstModel, checkRecipeFiles } from './recipe/checkRecipe'
 import { recipeInvalid } from './recipe/errors';
 import { loadRecipeText } from './recipe/loadRecipe';
 import type { Recipe } from './recipe/recipe';
+import { smoothModel } from './smoothing';
+import type { Smoothing } from './smoothing';
 import type { StageTracker } from './stageTracker';
 
 /** A recipe with its model opened, folded and looked through: what every step of a job starts from. */
@@ -22,13 +24,18 @@ export interface PreparedJob {
   readonly recipeText: string;
   /** As it is on disk. */
   readonly original: Model;
-  /** A copy with constants and batch norms folded, topologically sorted; with pruned weights once layers are sparse. */
+  /**
+   * A copy with constants and batch norms folded, outliers smoothed where asked for, topologically sorted; with pruned weights
+   * once layers are sparse.
+   */
   readonly model: Model;
   /** The same copy before any weight was pruned: what layers are fitted to and compared with. */
   readonly dense: Model;
   readonly layers: readonly Layer[];
   readonly shapes: ShapeTable;
   readonly folding: FoldBatchNormResult;
+  /** Undefined: activations are as the model has them. */
+  readonly smoothing: Smoothing | undefined;
   /** SHA-256 of the model file and its external data. */
   readonly hash: string;
   readonly cache: MeasurementCache;
@@ -68,6 +75,7 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
     return { recipe, recipeText: text, original, hash };
   });
   const factory = createOnnxRuntime();
+  const cache = new MeasurementCache(cacheDirectory(recipePath), { log: (line) => tracker.log(line) });
   const prepared = await tracker.stage('fold', 2, async (steps) => {
     // Repeated node names are legal but not to ONNX Runtime: the exported copy has them only once.
     const model = withUniqueNodeNames(opened.original).clone();
@@ -79,6 +87,14 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       tracker.log(`Not folded: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
     }
     const shapes = await inferShapes(model, factory);
+    const smoothing = await smoothModel(model, shapes, {
+      recipe: opened.recipe,
+      factory,
+      cache,
+      scope: measurementScope({ ...opened, factory, smoothing: undefined }),
+      log: (line) => tracker.log(line),
+      signal: tracker.signal,
+    });
     // Folding may rename weights; people keep seeing the names the file suggests.
     const shortNames = new Map(findLayers(opened.original).map((layer) => [layer.name, layer.shortName]));
     const layers = findLayers(model).map((layer) => ({
@@ -86,13 +102,20 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       shortName: shortNames.get(layer.name) ?? layer.shortName,
     }));
     steps.advance('shapes');
-    return { model, dense: model, folding, shapes, layers };
+    return { model, dense: model, folding, smoothing, shapes, layers };
   });
-  const cache = new MeasurementCache(cacheDirectory(recipePath), { log: (line) => tracker.log(line) });
   return { ...opened, ...prepared, cache, factory };
 }
 
 /** What every measurement of a job depends on. */
-export function measurementScope(job: Pick<PreparedJob, 'hash' | 'factory'>): Readonly<Record<string, unknown>> {
-  return { version: LATHE_VERSION, engine: job.factory.engine, model: job.hash };
+export function measurementScope(
+  job: Pick<PreparedJob, 'hash' | 'factory' | 'smoothing'>,
+): Readonly<Record<string, unknown>> {
+  const { smoothing } = job;
+  return {
+    version: LATHE_VERSION,
+    engine: job.factory.engine,
+    model: job.hash,
+    ...(smoothing === undefined ? {} : { smoothing }),
+  };
 }

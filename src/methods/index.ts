@@ -5,4 +5,5 @@ export * from './parameters';
 export * from './prune';
 export * from './optimize';
 export * from './tune';
+export * from './smooth';
 export * from './sparsity';

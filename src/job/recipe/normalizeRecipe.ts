@@ -8,7 +8,8 @@ const ascending = (bits: readonly number[]): readonly number[] => [...bits].sort
 export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Recipe {
   const folder = dirname(resolve(recipePath));
   const { calibration, evaluation, preprocess } = written.data ?? {};
-  const { weights, activations, sensitivity, pairing, firstAndLast, optimizer } = written.quantization ?? {};
+  const { weights, activations, sensitivity, pairing, firstAndLast, optimizer, smoothQuant } =
+    written.quantization ?? {};
   const { minimize, budget, engine, timeLimit, neighbours } = written.allocation ?? {};
   const directory = written.export?.directory ?? 'compressed';
   return {
@@ -42,6 +43,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         power: activations?.power ?? 2.4,
       },
       pairing: pairing ?? 'free',
+      smoothQuant: smoothQuant ?? undefined,
       sensitivity: {
         measure: sensitivity?.measure ?? 'kl',
         samples: sensitivity?.samples ?? 256,

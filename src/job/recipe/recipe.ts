@@ -86,6 +86,8 @@ export interface RecipeQuantization {
     /** Bytes of activations held at a time; more samples than fit are scanned in turns. */
     readonly memoryLimit: number;
   };
+  /** Strength α of SmoothQuant, 0 to 1; undefined leaves outliers in the activations. */
+  readonly smoothQuant: number | undefined;
   /** Width of the first and the last layer; undefined leaves them to the allocation. */
   readonly firstAndLast: number | undefined;
   readonly optimizer: RecipeOptimizer;

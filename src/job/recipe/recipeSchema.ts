@@ -211,6 +211,13 @@ const quantization = Type.Object(
           'Width of the first and the last layer, which are small and sensitive. null leaves them to the allocation.',
       }),
     ),
+    smoothQuant: Type.Optional(
+      Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
+        default: null,
+        description:
+          'Outliers of activations moved into the weights of MatMul and Gemm layers before anything is measured, where a norm, a Mul or another such layer in front can take the factors (SmoothQuant): 0.5 shares the range between both, 1 moves all of it. null leaves them.',
+      }),
+    ),
     sensitivity: Type.Optional(
       Type.Object(
         {

@@ -1,0 +1,1 @@
+export { findSmoothingSites, smoothingFactors, smoothSite, type SmoothingSite } from './smoothLayers';
