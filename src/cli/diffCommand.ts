@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { diffFiles } from '../job/diff/diffFiles';
 import type { FileDiff } from '../job/diff/diffTypes';
-import { isSame, layerCells, layerColumns, layerCount, renderDiffMarkdown } from '../job/diff/renderDiff';
+import { figureTable, isSame, layerCells, layerColumns, layerCount, renderDiffMarkdown } from '../job/diff/renderDiff';
 import type { CommandRun } from './command';
 import { badValue } from './errors';
 import { ExitCode } from './exitCodes';
@@ -32,17 +32,16 @@ function diffText(diff: FileDiff, style: Style, width: number): string {
   if (isSame(diff)) {
     return `${parts.join('')}No difference in meaning.\n`;
   }
-  const figures = diff.figures.filter(({ before, after }) => before !== '–' || after !== '–');
-  if (figures.length > 0) {
+  const { titles, rows } = figureTable(diff);
+  if (rows.length > 0) {
     parts.push(
       formatTable(
-        [
-          { title: '' },
-          { title: 'Before', align: 'right' },
-          { title: 'After', align: 'right' },
-          { title: 'Change', align: 'right' },
-        ],
-        figures.map(({ label, before, after, change }) => [label, before, after, change]),
+        titles.map((title, index) =>
+          index === 0
+            ? { title }
+            : { title: `${title.charAt(0).toUpperCase()}${title.slice(1)}`, align: 'right' as const },
+        ),
+        rows,
         { width, paint: style.dim },
       ),
       '\n',

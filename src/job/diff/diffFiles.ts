@@ -7,10 +7,11 @@ import { recipeInvalid } from '../recipe/errors';
 import { parseRecipe } from '../recipe/parseRecipe';
 import type { Recipe } from '../recipe/recipe';
 import { parseReport } from '../report/reportFile';
-import { diffLocks } from './diffLocks';
+import type { LayerFields } from './diffLayers';
+import { diffLocks, lockLayers } from './diffLocks';
 import { diffModels } from './diffModels';
-import { diffRecipes } from './diffRecipes';
-import { diffReports } from './diffReports';
+import { diffRecipes, recipeOverrides } from './diffRecipes';
+import { diffReports, reportLayers } from './diffReports';
 import type { FileDiff } from './diffTypes';
 import { cannotRead, differentKinds, unknownKind } from './errors';
 
@@ -21,53 +22,97 @@ type Kind = FileDiff['kind'];
  * `lock/*`, `report/*`, `onnx/*`).
  */
 export function diffFiles(beforePath: string, afterPath: string): FileDiff {
-  const before = load(beforePath);
-  const after = load(afterPath);
-  if (before.kind !== after.kind) {
-    throw differentKinds(`${beforePath} (a ${before.kind})`, `${afterPath} (a ${after.kind})`);
+  return compareFiles({ path: beforePath }, { path: afterPath }).diff;
+}
+
+/** One side of a comparison. */
+export interface DiffSource {
+  /** Absolute; what the contents name is looked for beside it. */
+  readonly path: string;
+  /** What the result and messages call it; the path without. */
+  readonly name?: string;
+  /** Its contents where they are not those on disk, such as an earlier revision. Not for models. */
+  readonly text?: string;
+}
+
+export interface Comparison {
+  readonly diff: FileDiff;
+  /** Every layer (override, for recipes) of each file with all its fields, those that did not change too. */
+  readonly before: ReadonlyMap<string, LayerFields>;
+  readonly after: ReadonlyMap<string, LayerFields>;
+}
+
+/** As {@link diffFiles}, with what did not change. */
+export function compareFiles(before: DiffSource, after: DiffSource): Comparison {
+  const old = load(before);
+  const now = load(after);
+  if (old.kind !== now.kind) {
+    throw differentKinds(`${old.name} (a ${old.kind})`, `${now.name} (a ${now.kind})`);
   }
-  return { before: beforePath, after: afterPath, ...diffTexts(before, after) };
+  const { diff, ...layers } = compareLoaded(old, now);
+  return { diff: { before: old.name, after: now.name, ...diff }, ...layers };
 }
 
 interface Loaded {
   readonly kind: Kind;
   readonly path: string;
+  readonly name: string;
   /** '' for models. */
   readonly text: string;
 }
 
-function diffTexts(before: Loaded, after: Loaded): Omit<FileDiff, 'before' | 'after'> {
+function compareLoaded(
+  before: Loaded,
+  after: Loaded,
+): Omit<Comparison, 'diff'> & { readonly diff: Omit<FileDiff, 'before' | 'after'> } {
+  const compare = <T>(
+    read: (file: Loaded) => T,
+    diff: (a: T, b: T) => Omit<FileDiff, 'before' | 'after'>,
+    layers: (file: T) => ReadonlyMap<string, LayerFields>,
+  ) => {
+    const old = read(before);
+    const now = read(after);
+    return { diff: diff(old, now), before: layers(old), after: layers(now) };
+  };
   switch (before.kind) {
     case 'model':
-      return diffModels(openModel(before.path), openModel(after.path));
+      return compare(
+        ({ path }) => openModel(path),
+        diffModels,
+        // Their layers are compared as they are: reading the weights once more would double the time.
+        () => new Map(),
+      );
     case 'lock':
-      return diffLocks(parseLock(before.text, before.path), parseLock(after.text, after.path));
+      return compare(({ text, name }) => parseLock(text, name), diffLocks, lockLayers);
     case 'report':
-      return diffReports(parseReport(before.text, before.path), parseReport(after.text, after.path));
+      return compare(({ text, name }) => parseReport(text, name), diffReports, reportLayers);
     case 'recipe':
-      return diffRecipes(recipeOf(before), recipeOf(after));
+      return compare(recipeOf, diffRecipes, recipeOverrides);
   }
 }
 
-function recipeOf({ path, text }: Loaded): Recipe {
+function recipeOf({ path, name, text }: Loaded): Recipe {
   const { recipe, diagnostics } = parseRecipe(text, path);
   if (recipe === undefined) {
-    throw recipeInvalid(path, text, diagnostics);
+    throw recipeInvalid(name, text, diagnostics);
   }
   return recipe;
 }
 
-function load(path: string): Loaded {
+function load({ path, name = path, text }: DiffSource): Loaded {
   if (/\.onnx$/i.test(path)) {
-    return { kind: 'model', path, text: '' };
+    return { kind: 'model', path, name, text: '' };
   }
-  let text: string;
+  const contents = (text ?? readText(path, name)).replace(/^\uFEFF/, '');
+  return { kind: kindOfText(contents, path), path, name, text: contents };
+}
+
+function readText(path: string, name: string): string {
   try {
-    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    throw cannotRead(path, error);
+    throw cannotRead(name, error);
   }
-  return { kind: kindOfText(text, path), path, text };
 }
 
 /** By the fields that only one kind has; a damaged file by its name, so that its own reader can say what is wrong. */

@@ -13,13 +13,13 @@ export function diffModels(before: Model, after: Model): Omit<FileDiff, 'before'
   return {
     kind: 'model',
     figures: [
-      figure('File', totalBytes(before), totalBytes(after), formatBytes),
-      figure('Weights of layers', storedBytes(layersBefore), storedBytes(layersAfter), formatBytes),
-      figure('Nodes', before.graph.nodes.length, after.graph.nodes.length, groupDigits),
-      figure('Layers', layersBefore.length, layersAfter.length, groupDigits),
+      figure('file', 'File', totalBytes(before), totalBytes(after), formatBytes),
+      figure('weights', 'Weights of layers', storedBytes(layersBefore), storedBytes(layersAfter), formatBytes),
+      figure('nodes', 'Nodes', before.graph.nodes.length, after.graph.nodes.length, groupDigits),
+      figure('layers', 'Layers', layersBefore.length, layersAfter.length, groupDigits),
     ],
     fields: diffFields(modelFields(before), modelFields(after)),
-    ...diffLayers(layerMap(layersBefore), layerMap(layersAfter)),
+    ...diffLayers(modelLayers(layersBefore), modelLayers(layersAfter)),
   };
 }
 
@@ -63,7 +63,7 @@ function typeText({ type }: Value): string {
   return `${dataTypeName(type.elementType)} ${type.shape?.map((d) => String(d ?? '?')).join(' × ') ?? '?'}`;
 }
 
-function layerMap(layers: readonly Layer[]): Map<string, LayerFields> {
+function modelLayers(layers: readonly Layer[]): Map<string, LayerFields> {
   return new Map(
     layers.map((layer) => {
       const { tensor, shape } = layer.weight;

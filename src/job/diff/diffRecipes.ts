@@ -1,6 +1,7 @@
 import { canonicalJson } from '../cache/canonicalJson';
-import type { Recipe } from '../recipe/recipe';
+import type { Recipe, SparsityChoice } from '../recipe/recipe';
 import { diffFields, diffLayers, type LayerFields } from './diffLayers';
+import { patternText } from './diffLocks';
 import type { FileDiff } from './diffTypes';
 
 /** Compares what two recipes mean: a default written out is no change, nor is another order of fields. */
@@ -9,7 +10,7 @@ export function diffRecipes(before: Recipe, after: Recipe): Omit<FileDiff, 'befo
     kind: 'recipe',
     figures: [],
     fields: diffFields(recipeFields(before), recipeFields(after)),
-    ...diffLayers(overrides(before), overrides(after)),
+    ...diffLayers(recipeOverrides(before), recipeOverrides(after)),
   };
 }
 
@@ -26,22 +27,37 @@ function recipeFields(recipe: Recipe): LayerFields {
     },
     quantization: { ...recipe.quantization, firstAndLast: recipe.quantization.firstAndLast ?? null },
     allocation: recipe.allocation,
+    sparsity: {
+      ...recipe.sparsity,
+      patterns: recipe.sparsity.patterns.map((choice) => choiceText(choice)),
+    },
+    tuning: recipe.tuning,
+    pipeline: recipe.pipeline,
     export: { directory: recipe.export.directory, format: recipe.export.format },
     limits: recipe.limits,
     seed: recipe.seed,
   });
 }
 
-function overrides(recipe: Recipe): Map<string, LayerFields> {
+/** What the overrides of a recipe are compared by. */
+export function recipeOverrides(recipe: Recipe): Map<string, LayerFields> {
   return new Map(
-    recipe.layers.map(({ pattern, weights, activations }) => [
+    recipe.layers.map(({ pattern, weights, activations, sparsity }) => [
       pattern,
       [
         ['weights', weights === undefined ? undefined : canonicalJson(weights)],
         ['activations', activations === undefined ? undefined : canonicalJson(activations)],
+        ['sparsity', sparsity === undefined ? undefined : choiceText(sparsity)],
       ],
     ]),
   );
+}
+
+/** "2:4 transposable"; "dense". */
+function choiceText(choice: SparsityChoice | null | undefined): string {
+  return choice === undefined || choice === null
+    ? 'dense'
+    : patternText({ pattern: `${choice.keep}:${choice.group}`, transposable: choice.transposable });
 }
 
 /** Leaves with their dotted paths; lists are leaves. */

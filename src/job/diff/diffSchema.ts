@@ -6,6 +6,7 @@ const field = Type.Object(
     field: Type.String(),
     before: Type.Optional(Type.String({ description: 'Left out where the field was not there.' })),
     after: Type.Optional(Type.String()),
+    change: Type.Optional(Type.String({ description: '"−18.0 KB"; left out for what is no amount.' })),
   },
   closed,
 );
@@ -17,12 +18,28 @@ export const diffSchema = Type.Object(
     before: Type.String(),
     after: Type.String(),
     figures: Type.Array(
-      Type.Object({ label: Type.String(), before: Type.String(), after: Type.String(), change: Type.String() }, closed),
+      Type.Object(
+        {
+          key: Type.String({ description: 'Stable name: "size", "loss.predicted"…' }),
+          label: Type.String(),
+          before: Type.String(),
+          after: Type.String(),
+          change: Type.String(),
+          limit: Type.Optional(Type.String({ description: 'What the figure is held to; left out without a limit.' })),
+          kept: Type.Optional(Type.Boolean({ description: 'Whether `after` keeps the limit.' })),
+        },
+        closed,
+      ),
     ),
     fields: Type.Array(field),
     layers: Type.Array(
       Type.Object(
-        { name: Type.String(), status: Type.Enum(['changed', 'added', 'removed']), fields: Type.Array(field) },
+        {
+          name: Type.String(),
+          status: Type.Enum(['changed', 'added', 'removed']),
+          why: Type.Optional(Type.String({ description: 'What can have moved it.' })),
+          fields: Type.Array(field),
+        },
         closed,
       ),
     ),

@@ -14,12 +14,18 @@ export interface FileDiff {
 }
 
 export interface FigureDiff {
+  /** Stable name: "size", "loss.predicted", "accuracy.deployed"… */
+  readonly key: string;
   readonly label: string;
   /** As people read them; '–' where there is none. */
   readonly before: string;
   readonly after: string;
   /** "−5.3 KB", "+0.014"; '' where there is no difference. */
   readonly change: string;
+  /** What the second file holds this figure to: "91.17 %"; left out where there is no limit. */
+  readonly limit?: string;
+  /** Whether `after` keeps the limit. */
+  readonly kept?: boolean;
 }
 
 export interface FieldDiff {
@@ -27,10 +33,14 @@ export interface FieldDiff {
   /** Undefined: not there. */
   readonly before: string | undefined;
   readonly after: string | undefined;
+  /** "−18.0 KB", "+0.004"; left out for what is no amount. */
+  readonly change?: string;
 }
 
 export interface LayerDiff {
   readonly name: string;
   readonly status: 'changed' | 'added' | 'removed';
+  /** What can have moved it, in a word: "budget", "first or last layer: 8 bits"; left out where the files do not tell. */
+  readonly why?: string;
   readonly fields: readonly FieldDiff[];
 }

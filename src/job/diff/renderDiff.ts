@@ -1,5 +1,5 @@
 import { markdownCode, markdownTable, markdownText } from '../report/markdownText';
-import type { FieldDiff, FileDiff, LayerDiff } from './diffTypes';
+import type { FieldDiff, FigureDiff, FileDiff, LayerDiff } from './diffTypes';
 
 /** Columns of the layer table: the fields that changed anywhere, in the order they are listed. */
 export function layerColumns(diff: FileDiff): string[] {
@@ -35,19 +35,40 @@ export function isSame(diff: FileDiff): boolean {
   return diff.fields.length === 0 && diff.layers.length === 0 && diff.figures.every(({ change }) => change === '');
 }
 
+/** "91.17 %, kept"; '' without a limit. */
+function limitText({ limit, kept }: FigureDiff): string {
+  return limit === undefined ? '' : `${limit}, ${kept === true ? 'kept' : 'broken'}`;
+}
+
+/** The table of figures, with a column for limits where there are any. */
+export function figureTable(diff: FileDiff): { readonly titles: readonly string[]; readonly rows: string[][] } {
+  const figures = diff.figures.filter(({ before, after }) => before !== '–' || after !== '–');
+  const limited = figures.some(({ limit }) => limit !== undefined);
+  return {
+    titles: ['', 'before', 'after', 'change', ...(limited ? ['limit'] : [])],
+    rows: figures.map((figure) => [
+      figure.label,
+      figure.before,
+      figure.after,
+      figure.change,
+      ...(limited ? [limitText(figure)] : []),
+    ]),
+  };
+}
+
 /** For a comment in a pull request. */
 export function renderDiffMarkdown(diff: FileDiff): string {
   const lines = [`### ${markdownText(diff.before)} → ${markdownText(diff.after)}`, ''];
   if (isSame(diff)) {
     return [...lines, `No difference in meaning (${diff.kind}).`, ''].join('\n');
   }
-  const figures = diff.figures.filter(({ before, after }) => before !== '–' || after !== '–');
-  if (figures.length > 0) {
+  const { titles, rows } = figureTable(diff);
+  if (rows.length > 0) {
     lines.push(
       ...markdownTable(
-        ['', 'before', 'after', 'change'],
-        ['left', 'right', 'right', 'right'],
-        figures.map(({ label, before, after, change }) => [label, before, after, change].map(markdownText)),
+        titles,
+        titles.map((_, index) => (index === 0 ? 'left' : 'right')),
+        rows.map((row) => row.map(markdownText)),
       ),
       '',
     );

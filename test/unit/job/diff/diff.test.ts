@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { LatheError } from '../../../../src/base/errors';
-import { diffFiles } from '../../../../src/job/diff/diffFiles';
+import { compareFiles, diffFiles } from '../../../../src/job/diff/diffFiles';
 import { diffLocks } from '../../../../src/job/diff/diffLocks';
 import { diffModels } from '../../../../src/job/diff/diffModels';
 import { diffReports } from '../../../../src/job/diff/diffReports';
+import { layerRows } from '../../../../src/job/diff/layerRows';
 import { isSame, renderDiffMarkdown } from '../../../../src/job/diff/renderDiff';
 import { formatLock } from '../../../../src/job/lock/formatLock';
 import { buildModel, DataType, Tensor, type Model } from '../../../../src/onnx';
@@ -61,10 +62,16 @@ describe('diff', () => {
     );
     assert.deepEqual(diff.layers[1]!.fields, [
       { field: 'W', before: '4', after: '3' },
-      { field: 'size', before: '48 B', after: '36 B' },
+      { field: 'size', before: '48 B', after: '36 B', change: '−12 B' },
     ]);
     // 3,200 bits of float weights: from 12.99 % to 10 % is 12 bytes.
-    assert.deepEqual(diff.figures[0], { label: 'Size, nominal', before: '13.0 %', after: '10.0 %', change: '−12 B' });
+    assert.deepEqual(diff.figures[0], {
+      key: 'size',
+      label: 'Size, nominal',
+      before: '13.0 %',
+      after: '10.0 %',
+      change: '−12 B',
+    });
     assert.equal(diff.figures[1]!.change, '');
   });
 
@@ -78,8 +85,84 @@ describe('diff', () => {
     now.accuracy!.deployed = 0.9095;
     const changed = diffReports(sampleReport(), now).figures.filter(({ change }) => change !== '');
     assert.deepEqual(changed, [
-      { label: 'Top-1, deployed', before: '91.95 %', after: '90.95 %', change: '−1.00 points' },
+      {
+        key: 'accuracy.deployed',
+        label: 'Top-1, deployed',
+        before: '91.95 %',
+        after: '90.95 %',
+        change: '−1.00 points',
+        limit: '91.17 %',
+        kept: false,
+      },
     ]);
+  });
+
+  it('holds accuracies to the limit of the second report, in Markdown too', () => {
+    const found = diffReports(sampleReport(), sampleReport());
+    const limits = found.figures.map(({ key, limit, kept }) => [key, limit, kept]);
+    assert.deepEqual(
+      limits.filter(([, limit]) => limit !== undefined),
+      [
+        ['accuracy.simulated', '91.17 %', true],
+        ['accuracy.deployed', '91.17 %', true],
+      ],
+    );
+    const now = sampleReport();
+    now.accuracy!.simulated = 0.9;
+    const text = renderDiffMarkdown({ ...files, ...diffReports(sampleReport(), now) });
+    assert.match(text, /Top-1, simulated \| +91\.98 % \| +90\.00 % \| +−1\.98 points \| +91\.17 %, broken/);
+  });
+
+  it('says what can have moved a layer: its own reason, or what the allocations were given', () => {
+    const now = sampleLock();
+    now.layers[0]!.weights.bits = 4;
+    now.layers[1]!.weights.bits = 3;
+    now.objective.budget.size = 0.1;
+    now.recipe.allocation = '1'.repeat(64);
+    now.recipe.layers = '2'.repeat(64);
+    assert.deepEqual(
+      diffLocks(sampleLock(), now).layers.map(({ why }) => why),
+      ['first or last layer: 8 bits', 'budget, overrides'],
+    );
+  });
+
+  it('lists layers that did not change after those that did, with all their fields', () => {
+    const now = sampleLock();
+    now.layers[1]!.weights.bits = 3;
+    now.layers[1]!.loss = 0.05;
+    now.layers[1]!.sparsity = { pattern: '2:4', transposable: true };
+    const a = put('a.lathe.lock.json', formatLock(sampleLock()));
+    const compared = compareFiles(
+      { path: join(folder, 'gone.lathe.lock.json'), name: 'HEAD:a.lathe.lock.json', text: formatLock(sampleLock()) },
+      { path: put('b.lathe.lock.json', formatLock(now)) },
+    );
+    assert.equal(compared.diff.before, 'HEAD:a.lathe.lock.json');
+    assert.deepEqual(compared.diff.layers, diffFiles(a, join(folder, 'b.lathe.lock.json')).layers);
+    const [changed, same] = layerRows(compared);
+    assert.deepEqual(changed!.changes, { size: '−12 B', loss: '+0.0054' });
+    assert.deepEqual([changed!.before!.A, changed!.after!.A, changed!.after!.sparsity], ['8', '8', '2:4 transposable']);
+    assert.equal(changed!.before!.sparsity, undefined);
+    assert.equal(same!.status, 'same');
+    assert.equal(same!.name, '/conv1/Conv');
+    assert.equal(same!.after!.why, 'first or last layer: 8 bits');
+  });
+
+  it('names the revision in what is wrong with it', () => {
+    const path = put('r.lathe.lock.json', formatLock(sampleLock()));
+    assert.throws(() => compareFiles({ path, name: 'HEAD:r.lathe.lock.json', text: '{' }, { path }), /HEAD:r\.lathe/);
+  });
+
+  it('sees sparsity and tuning of recipes', () => {
+    const plain = put('dense.lathe.json', '{"model":"m.onnx"}');
+    const sparse = put(
+      'sparse.lathe.json',
+      '{"model":"m.onnx","sparsity":{"pattern":"2:4"},"tuning":{"bias":true},"layers":{"a":{"sparsity":null}}}',
+    );
+    const diff = diffFiles(plain, sparse);
+    const found = Object.fromEntries(diff.fields.map(({ field, before, after }) => [field, [before, after]]));
+    assert.deepEqual(found['sparsity.patterns'], ['[]', '["2:4"]']);
+    assert.equal(found['tuning.bias']![1], 'true');
+    assert.deepEqual(diff.layers[0]!.fields, [{ field: 'sparsity', before: undefined, after: 'dense' }]);
   });
 
   it('compares recipes by meaning', () => {
