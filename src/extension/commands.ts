@@ -2,18 +2,20 @@ import * as vscode from 'vscode';
 import type { JobId, JobKind } from '../protocol/job';
 import type { EditorActions } from './editorActions';
 import { extensionError, isCancellation, toWireError } from './errors';
-import { isRecipe } from './fileNames';
+import { isRecipe, isReviewed } from './fileNames';
 import type { FilesTree } from './filesTree';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
 import { openSample } from './sample';
+import type { ReviewPanels } from './reviewPanels';
 
 export interface CommandServices extends DocumentServices {
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
   readonly files: FilesTree;
+  readonly reviews: ReviewPanels;
   readonly extensionUri: vscode.Uri;
   readonly storageUri: vscode.Uri;
 }
@@ -51,7 +53,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
     return job.snapshot.id;
   };
 
-  const commands: Record<string, (argument: unknown) => unknown> = {
+  const commands: Record<string, (argument: unknown, selection: unknown) => unknown> = {
     analyze: start('analyze'),
     allocate: start('allocate'),
     optimize: start('run'),
@@ -94,15 +96,32 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       );
     },
     revealReport: async (argument) => actions.revealReport(await recipeOf(argument)),
+    reviewChanges: async (argument, selection) => {
+      const chosen = Array.isArray(selection) ? selection.map(uriOf).filter((uri) => uri !== undefined) : [];
+      if (chosen.length === 2) {
+        // The explorer hands the selection over in its own order: what was clicked last is what the menu is for.
+        const clicked = uriOf(argument);
+        const [first, second] = chosen as [vscode.Uri, vscode.Uri];
+        const after = clicked?.toString() === first.toString() ? first : second;
+        services.reviews.compareFiles(after === first ? second : first, after);
+        return;
+      }
+      const given = uriOf(argument) ?? activeFile();
+      if (given !== undefined && isReviewed(given)) {
+        services.reviews.compareWithHead(given);
+      } else {
+        services.reviews.compareWithHead(await recipeOf(argument));
+      }
+    },
     showLog: () => log.show(),
     openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),
     refreshFiles: () => services.files.refresh(),
   };
   return vscode.Disposable.from(
     ...Object.entries(commands).map(([name, run]) =>
-      vscode.commands.registerCommand(`lathe.${name}`, async (argument: unknown) => {
+      vscode.commands.registerCommand(`lathe.${name}`, async (argument: unknown, selection: unknown) => {
         try {
-          return await run(argument);
+          return await run(argument, selection);
         } catch (error) {
           if (isCancellation(error)) {
             return undefined;
@@ -116,6 +135,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       }),
     ),
   );
+}
+
+/** The file of the tab in front, also where it is no text editor of ours. */
+function activeFile(): vscode.Uri | undefined {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  return input instanceof vscode.TabInputText ? input.uri : vscode.window.activeTextEditor?.document.uri;
 }
 
 async function pickJob(services: CommandServices, onlyRunning: boolean): Promise<JobId | undefined> {

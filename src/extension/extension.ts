@@ -9,12 +9,14 @@ import { JobsTree } from './jobsTree';
 import { Log } from './log';
 import { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
+import { LockDiagnostics } from './lockDiagnostics';
 import { RecipeCodeLens } from './recipeCodeLens';
 import { RecipeDiagnostics } from './recipeDiagnostics';
 import { RecipeIndex } from './recipeIndex';
 import { RecipeLayers } from './recipeLayers';
 import { RecipeQuickFixes } from './recipeQuickFixes';
 import { RecipeSchema } from './recipeSchema';
+import { ReviewPanels } from './reviewPanels';
 import { WorkerClient } from './workerClient';
 
 /** What `activate` hands to tests and to other extensions. */
@@ -24,6 +26,7 @@ export interface LatheApi {
   readonly jobs: JobManager;
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
+  readonly reviews: ReviewPanels;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -37,15 +40,14 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const jobs = store.add(new JobManager(script, context.logUri, recipes, log));
   const services: DocumentServices = { worker, recipes, jobs, log };
   const actions = new EditorActions(services);
-  const editors = new ModelEditorProvider(
-    vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview'),
-    services,
-    actions,
-  );
+  const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+  const editors = new ModelEditorProvider(assets, services, actions);
+  const reviews = store.add(new ReviewPanels(assets, { ...services, editors }));
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
   store.add(new RecipeQuickFixes(store.add(new RecipeDiagnostics(worker, recipes, log))));
+  store.add(new LockDiagnostics(worker, recipes, log));
   store.add(new RecipeCodeLens());
   store.add(new RecipeLayers(worker));
   store.add(new RecipeSchema(vscode.Uri.joinPath(context.extensionUri, 'schemas')));
@@ -58,9 +60,10 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       editors,
       actions,
       files,
+      reviews,
       extensionUri: context.extensionUri,
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors, actions };
+  return { workerPid: () => worker.pid, jobs, editors, actions, reviews };
 }

@@ -7,10 +7,26 @@ export const MODEL_GLOB = '**/*.onnx';
 /** Folders in which nothing of the user's is looked for. */
 export const EXCLUDED_GLOB = '**/{node_modules,.lathe,.git}/**';
 export const RECIPE_SELECTOR: vscode.DocumentSelector = { pattern: RECIPE_GLOB };
+export const LOCK_SELECTOR: vscode.DocumentSelector = { pattern: '**/*.lathe.lock.json' };
 export const EDITOR_VIEW_TYPE = 'lathe.onnx';
+export const REVIEW_VIEW_TYPE = 'lathe.review';
+
+export function isLock(uri: vscode.Uri): boolean {
+  return uri.path.endsWith('.lathe.lock.json');
+}
 
 export function isRecipe(uri: vscode.Uri): boolean {
   return uri.path.endsWith('.lathe.json');
+}
+
+/** A recipe, or the lock or report beside one. */
+export function isReviewed(uri: vscode.Uri): boolean {
+  return /\.lathe(\.lock|\.report)?\.json$/.test(uri.path);
+}
+
+/** The recipe that a lock or report belongs to, by its name. */
+export function recipeOfOutcome(path: string): string {
+  return path.replace(/\.lathe\.(lock|report)\.json$/, '.lathe.json');
 }
 
 export function baseName(uri: vscode.Uri): string {

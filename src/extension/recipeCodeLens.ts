@@ -3,7 +3,7 @@ import { DisposableStore } from '../base/disposable';
 import { RECIPE_SELECTOR } from './fileNames';
 import { settings } from './settings';
 
-/** Run · Allocate · Open model, above a recipe. In restricted mode only what inspects. */
+/** Run · Allocate · Open model · Changes since HEAD, above a recipe. In restricted mode only what inspects. */
 export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly store = new DisposableStore();
   private readonly didChange = this.store.add(new vscode.EventEmitter<void>());
@@ -36,6 +36,7 @@ export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposabl
       lens(`$(play) ${vscode.l10n.t('Run')}`, 'lathe.optimize'),
       lens(vscode.l10n.t('Allocate'), 'lathe.allocate'),
       openModel,
+      lens(vscode.l10n.t('Changes since HEAD'), 'lathe.reviewChanges'),
     ];
   }
 

@@ -123,7 +123,7 @@ export class RecipeDiagnostics implements vscode.Disposable {
   }
 }
 
-function toDiagnostic(document: vscode.TextDocument, data: RecipeDiagnostic): vscode.Diagnostic {
+export function toDiagnostic(document: vscode.TextDocument, data: RecipeDiagnostic): vscode.Diagnostic {
   const range = rangeOf(document, data.offset, data.length);
   const diagnostic = new vscode.Diagnostic(range, data.message, severities[data.severity]);
   diagnostic.code = data.code;

@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
-import { RECIPE_SELECTOR } from './fileNames';
+import { isLock, LOCK_SELECTOR, RECIPE_SELECTOR, recipeOfOutcome } from './fileNames';
 import type { RecipeDiagnostics } from './recipeDiagnostics';
 
-/** Lightbulbs on the problems of a recipe: what the core says would mend them, and Allocate for a stale lock. */
+/** Lightbulbs on the problems of recipes and locks: what the core says would mend them, and Allocate for a stale lock. */
 export class RecipeQuickFixes implements vscode.CodeActionProvider, vscode.Disposable {
   private readonly registration: vscode.Disposable;
 
   constructor(private readonly diagnostics: RecipeDiagnostics) {
-    this.registration = vscode.languages.registerCodeActionsProvider(RECIPE_SELECTOR, this, {
+    this.registration = vscode.languages.registerCodeActionsProvider([RECIPE_SELECTOR, LOCK_SELECTOR].flat(), this, {
       providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
     });
   }
@@ -21,8 +21,9 @@ export class RecipeQuickFixes implements vscode.CodeActionProvider, vscode.Dispo
       if (diagnostic.source !== 'lathe') {
         return [];
       }
-      if (diagnostic.code === 'recipe/stale-lock') {
-        return vscode.workspace.isTrusted ? [allocate(document.uri, diagnostic)] : [];
+      if (diagnostic.code === 'recipe/stale-lock' || isLock(document.uri)) {
+        const recipe = vscode.Uri.file(recipeOfOutcome(document.uri.fsPath));
+        return vscode.workspace.isTrusted ? [allocate(recipe, diagnostic)] : [];
       }
       const fix = this.diagnostics.fixOf(document, diagnostic);
       return fix === undefined ? [] : [replace(document.uri, diagnostic, fix)];

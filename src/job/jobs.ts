@@ -24,7 +24,7 @@ import type {
   RunResult,
   StageName,
 } from './jobTypes';
-import { lockIsCurrent } from './lock/lockIsCurrent';
+import { lockIsCurrent, type StaleReason } from './lock/lockIsCurrent';
 import { lockPathOf, readLock, writeLock } from './lock/lockFile';
 import { brokenLimits } from './limits';
 import { evaluateMetric } from './metric';
@@ -244,28 +244,38 @@ export async function evaluateJob(
 export async function checkJob(recipePath: string, hooks: JobHooks = {}): Promise<CheckResult> {
   const recipe = loadRecipe(resolve(recipePath));
   const problems: CheckResult['problems'][number][] = [];
-  const { model, hash } = openedModel(recipe.modelPath);
-  const lockPath = lockPathOf(recipe.path);
-  if (existsSync(lockPath)) {
-    const calibrationHash = await calibrationHashOf(
-      recipe,
-      model.graph.trueInputs.map((input) => input.name),
-      hooks,
-    );
-    const stale = lockIsCurrent(recipe, readLock(lockPath), {
-      modelHash: hash,
-      calibrationHash,
-      latheVersion: LATHE_VERSION,
-    });
+  const opened = openedModel(recipe.modelPath);
+  const stale = await staleReasonsOf(recipe, opened, hooks);
+  if (stale !== undefined) {
     problems.push(...stale.map(({ message }) => ({ kind: 'stale' as const, message })));
   } else {
     problems.push({
       kind: 'missing',
-      message: `There is no lock ${lockPath}; run \`lathe run\` or \`lathe allocate\`.`,
+      message: `There is no lock ${lockPathOf(recipe.path)}; run \`lathe run\` or \`lathe allocate\`.`,
     });
   }
-  problems.push(...checkReport(recipe, hash));
+  problems.push(...checkReport(recipe, opened.hash));
   return { recipePath: recipe.path, current: problems.every((problem) => problem.kind === 'limit'), problems };
+}
+
+/** Why the lock beside a recipe no longer follows from recipe, model and data; undefined when there is no lock. */
+export async function staleReasons(recipePath: string, hooks: JobHooks = {}): Promise<StaleReason[] | undefined> {
+  const recipe = loadRecipe(resolve(recipePath));
+  return staleReasonsOf(recipe, openedModel(recipe.modelPath), hooks);
+}
+
+async function staleReasonsOf(
+  recipe: Recipe,
+  { model, hash }: ReturnType<typeof openedModel>,
+  hooks: JobHooks,
+): Promise<StaleReason[] | undefined> {
+  const lockPath = lockPathOf(recipe.path);
+  if (!existsSync(lockPath)) {
+    return undefined;
+  }
+  const inputs = model.graph.trueInputs.map((input) => input.name);
+  const calibrationHash = await calibrationHashOf(recipe, inputs, hooks);
+  return lockIsCurrent(recipe, readLock(lockPath), { modelHash: hash, calibrationHash, latheVersion: LATHE_VERSION });
 }
 
 function checkReport(recipe: Recipe, modelHash: string): CheckResult['problems'] {

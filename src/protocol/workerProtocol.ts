@@ -9,6 +9,7 @@ import type {
   ReportView,
 } from './job';
 import type { GraphStructure } from './graph';
+import type { DiffView } from './review';
 import type { LayerStatistics, ModelSummary } from './model';
 import type { BlockPlace, LayerSparsity, MaskBlock, PatternDiversity, PatternName } from './sparsity';
 import type { Budget, Pin } from './webviewProtocol';
@@ -69,6 +70,14 @@ export interface TextEditData {
   readonly offset: number;
   readonly length: number;
   readonly text: string;
+}
+
+/** One side of a comparison. */
+export interface ReviewSource {
+  /** Absolute. */
+  readonly path: string;
+  readonly name: string;
+  readonly text?: string;
 }
 
 export interface WorkerRequests {
@@ -133,6 +142,20 @@ export interface WorkerRequests {
   'recipe/lockState': {
     params: { readonly recipePath: string };
     result: { readonly lock: 'missing' | 'current' | 'stale'; readonly problems: readonly string[] };
+  };
+
+  /** What is wrong with a lock as it stands in an editor: damaged, or stale and by what. */
+  'lock/outlook': {
+    params: { readonly path: string; readonly text: string };
+    result: { readonly diagnostics: readonly RecipeDiagnostic[] };
+  };
+  /**
+   * Two recipes, locks, reports or models by meaning. `text` stands for the contents where they are not those on disk;
+   * `name` is what the result calls a file. `markdown` is what `lathe diff --format markdown` prints under these names.
+   */
+  'review/compare': {
+    params: { readonly before: ReviewSource; readonly after: ReviewSource };
+    result: { readonly diff: DiffView; readonly markdown: string };
   };
 
   /** From the cache beside the recipe; absent when nothing has been measured. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { checkJob } from '../job/jobs';
+import { staleReasons } from '../job/jobs';
 import { lockPathOf } from '../job/lock/lockFile';
 import type { WorkerRequests } from '../protocol/workerProtocol';
 
@@ -8,10 +8,10 @@ export async function lockState(
   recipePath: string,
   signal: AbortSignal,
 ): Promise<WorkerRequests['recipe/lockState']['result']> {
-  if (!existsSync(lockPathOf(recipePath))) {
+  // Most recipes that are opened have no lock yet: their models need not be read to say so.
+  const reasons = existsSync(lockPathOf(recipePath)) ? await staleReasons(recipePath, { signal }) : undefined;
+  if (reasons === undefined) {
     return { lock: 'missing', problems: [] };
   }
-  const { problems } = await checkJob(recipePath, { signal });
-  const stale = problems.filter((problem) => problem.kind === 'stale');
-  return { lock: stale.length > 0 ? 'stale' : 'current', problems: stale.map((problem) => problem.message) };
+  return { lock: reasons.length > 0 ? 'stale' : 'current', problems: reasons.map(({ message }) => message) };
 }

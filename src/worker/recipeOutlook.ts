@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { LatheError } from '../base/errors';
+import { staleReasons } from '../job/jobs';
+import { lockPathOf } from '../job/lock/lockFile';
 import { parseRecipe, type RecipePositions } from '../job/recipe/parseRecipe';
 import type { Recipe } from '../job/recipe/recipe';
 import type { RecipeDiagnostic } from '../protocol/job';
 import type { AllocationViews } from './allocationViews';
-import { lockState } from './lockState';
+import { staleInRecipe } from './staleLock';
 
 /**
- * Diagnostics that need more than the recipe's text: a stale lock (a warning on the model's line) and a budget that no
+ * Diagnostics that need more than the recipe's text: a stale lock (a warning on each thing that made it so) and a budget that no
  * allocation reaches (an error on the budget, with the smallest that can be reached).
  */
 export async function recipeOutlook(
@@ -21,11 +23,8 @@ export async function recipeOutlook(
   }
   const found: RecipeDiagnostic[] = [];
   try {
-    const { lock, problems } = await lockState(recipePath, signal);
-    if (lock === 'stale') {
-      const place = positions(['model']) ?? { offset: 0, length: 0 };
-      const message = `The lock is stale: run Allocate or Optimize. ${problems.join(' ')}`;
-      found.push({ severity: 'warning', code: 'recipe/stale-lock', message, ...place });
+    if (existsSync(lockPathOf(recipePath))) {
+      found.push(...staleInRecipe((await staleReasons(recipePath, { signal })) ?? [], positions));
     }
     await allocations.solve(recipePath, undefined, [], 'hull', signal);
   } catch (error) {

@@ -24,6 +24,8 @@ import { OpenModels } from './openModels';
 import { recipeEdits } from './recipeEdits';
 import { recipeOutlook } from './recipeOutlook';
 import { describeRecipe, recipeLayers } from './recipeQuestions';
+import { compareForReview } from './reviewQuestions';
+import { lockOutlook } from './staleLock';
 import { measuredPoints, readReportView } from './reportView';
 import { toWireError } from './wireErrors';
 
@@ -107,6 +109,8 @@ export class WorkerServer {
         diagnostics: await recipeOutlook(recipePath, allocations, signal),
       }),
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
+      'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),
+      'review/compare': (params) => compareForReview(params),
       'measurements/read': ({ recipePath }) => {
         try {
           return { view: allocations.measurements(recipePath) };

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
 import type { Browser } from 'playwright-core';
+import type { ReviewState } from '../../src/protocol/review';
 import type { FixtureName } from './fixtures/fixtureState';
 import { EditorSession, type SessionOptions } from './host/editorSession';
+import { ReviewSession } from './host/reviewSession';
 import { buildWebview, launchBrowser, startServer } from './host/webviewPage';
 
 let shared: Promise<{ browser: Browser; server: Server; address: string }> | undefined;
@@ -14,7 +16,23 @@ async function start(): Promise<{ browser: Browser; server: Server; address: str
 
 /** Opens editors for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
 export function editorSuite(): { open(name: FixtureName, options?: SessionOptions): Promise<EditorSession> } {
-  let open: EditorSession[] = [];
+  return suiteOf((browser, address, name, options) => EditorSession.open(browser, address, name, options));
+}
+
+/** The same for review panels. */
+export function reviewSuite(): { open(state: ReviewState, options?: SessionOptions): Promise<ReviewSession> } {
+  return suiteOf((browser, address, state, options) => ReviewSession.open(browser, address, state, options));
+}
+
+interface Session {
+  allProblems(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+function suiteOf<T, S extends Session>(
+  openSession: (browser: Browser, address: string, what: T, options?: SessionOptions) => Promise<S>,
+): { open(what: T, options?: SessionOptions): Promise<S> } {
+  let open: S[] = [];
   before(async () => {
     shared ??= start();
     await shared;
@@ -31,9 +49,9 @@ export function editorSuite(): { open(name: FixtureName, options?: SessionOption
     }
   });
   return {
-    open: async (name, options) => {
+    open: async (what, options) => {
       const { browser, address } = await (shared ??= start());
-      const session = await EditorSession.open(browser, address, name, options);
+      const session = await openSession(browser, address, what, options);
       open.push(session);
       return session;
     },

@@ -2,7 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FixtureName } from './fixtures/fixtureState';
+import { fixtureReview } from './fixtures/fixtureReview';
 import { EditorSession, type SessionOptions } from './host/editorSession';
+import { ReviewSession } from './host/reviewSession';
 import { buildWebview, launchBrowser, startServer, themeKinds } from './host/webviewPage';
 
 interface Picture {
@@ -83,6 +85,12 @@ const pictures: readonly Picture[] = [
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
 ];
 
+/** Of the review panel. */
+const reviews: readonly { readonly name: string; readonly options: SessionOptions }[] = [
+  ...themeKinds.map((theme) => ({ name: `review-${theme}`, options: { theme, height: 760 } })),
+  { name: 'review-light-narrow', options: { theme: 'light', width: 600, height: 760 } },
+];
+
 async function main(): Promise<void> {
   const target = join(__dirname, '../../docs/images/webview');
   mkdirSync(target, { recursive: true });
@@ -117,6 +125,11 @@ async function main(): Promise<void> {
     await editor.settled();
     await editor.page.screenshot({ path: join(target, `${name}.png`) });
     await editor.close();
+  }
+  for (const { name, options } of reviews.filter((picture) => picture.name.includes(wanted))) {
+    const review = await ReviewSession.open(browser, address, fixtureReview(), options);
+    await review.page.screenshot({ path: join(target, `${name}.png`) });
+    await review.close();
   }
   await browser.close();
   server.close();

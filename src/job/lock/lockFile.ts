@@ -13,6 +13,11 @@ export function lockPathOf(recipePath: string): string {
   return join(dirname(recipePath), `${recipeStem(recipePath)}.lathe.lock.json`);
 }
 
+/** "resnet20.lathe.lock.json" → "resnet20.lathe.json", beside it. */
+export function recipePathOf(lockPath: string): string {
+  return lockPath.replace(/\.lock\.json$/i, '.json');
+}
+
 /** "resnet20" of "resnet20.lathe.json". */
 export function recipeStem(recipePath: string): string {
   return basename(recipePath).replace(/(?:\.lathe)?\.jsonc?$/i, '');

@@ -12,6 +12,8 @@ export interface LockFacts {
 
 export interface StaleReason {
   readonly what: 'model' | 'data' | 'recipe' | 'version';
+  /** What the lock holds of it. */
+  readonly field: 'model' | 'calibration' | 'objective' | 'lathe' | keyof Lock['recipe'];
   /** A sentence. */
   readonly message: string;
 }
@@ -20,30 +22,48 @@ export interface StaleReason {
 export function lockIsCurrent(recipe: Recipe, lock: Lock, facts: LockFacts): StaleReason[] {
   const stale: StaleReason[] = [];
   if (lock.model.sha256 !== facts.modelHash) {
-    stale.push({ what: 'model', message: `The model ${recipe.model} has changed since the lock was written.` });
+    stale.push({
+      what: 'model',
+      field: 'model',
+      message: `The model ${recipe.model} has changed since the lock was written.`,
+    });
   }
   if (facts.calibrationHash !== undefined && lock.data.calibration !== facts.calibrationHash) {
-    stale.push({ what: 'data', message: 'The calibration data has changed since the lock was written.' });
+    stale.push({
+      what: 'data',
+      field: 'calibration',
+      message: 'The calibration data has changed since the lock was written.',
+    });
   }
   const sections = recipeSections(recipe);
   const budget = budgetChange(recipe, lock);
   if (budget !== undefined) {
-    stale.push({ what: 'recipe', message: `The recipe has changed since the lock was written: ${budget}.` });
+    stale.push({
+      what: 'recipe',
+      field: 'objective',
+      message: `The recipe has changed since the lock was written: ${budget}.`,
+    });
   }
   for (const section of ['quantization', 'allocation', 'sparsity', 'layers', 'preprocess'] as const) {
     if (sections[section] !== lock.recipe[section] && !(section === 'allocation' && budget !== undefined)) {
       stale.push({
         what: 'recipe',
+        field: section,
         message: `The recipe's section ${section === 'preprocess' ? 'data.preprocess' : section} has changed since the lock was written.`,
       });
     }
   }
   if (sections.seed !== lock.recipe.seed) {
-    stale.push({ what: 'recipe', message: `The recipe's seed has changed: ${lock.recipe.seed} → ${sections.seed}.` });
+    stale.push({
+      what: 'recipe',
+      field: 'seed',
+      message: `The recipe's seed has changed: ${lock.recipe.seed} → ${sections.seed}.`,
+    });
   }
   if (lock.lathe !== facts.latheVersion) {
     stale.push({
       what: 'version',
+      field: 'lathe',
       message: `The lock was written by Lathe ${lock.lathe}; this is ${facts.latheVersion}, which may decide otherwise.`,
     });
   }
