@@ -49,6 +49,19 @@ describe('Restricted mode', () => {
     assert.equal(api.jobs.all.length, 0);
   });
 
+  it('says that Git is off, and compares two files all the same', async () => {
+    const recipe = sampleFile('resnet20.lathe.json');
+    await vscode.commands.executeCommand('lathe.reviewChanges', recipe);
+    const withHead = await eventually('the reason', () => api.reviews.all.find(({ state }) => state.problem));
+    assert.match(withHead.state.problem!, /^Restricted mode/);
+    await vscode.commands.executeCommand('lathe.reviewChanges', recipe, [recipe, recipe]);
+    const [outcome] = await eventually('the comparison', () => {
+      const view = api.reviews.all.find(({ target }) => target.type === 'files');
+      return view?.state.status === 'ready' ? view.state.parts.map((part) => part.outcome) : undefined;
+    });
+    assert.ok(outcome?.status === 'compared' && outcome.diff.same);
+  });
+
   it('offers Open model only above a recipe', async () => {
     const document = await vscode.workspace.openTextDocument(sampleFile('resnet20.lathe.json'));
     await vscode.window.showTextDocument(document);
