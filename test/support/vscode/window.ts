@@ -17,12 +17,19 @@ export class VSCodeWindow {
     readonly messages: readonly string[],
   ) {}
 
-  /** `recipe` replaces the sample's own before the window opens. */
-  static async open(options: { readonly recipe?: string; readonly trust?: boolean } = {}): Promise<VSCodeWindow> {
+  /** `recipe` replaces the sample's own before the window opens; `prepare` does more in the workspace. */
+  static async open(
+    options: {
+      readonly recipe?: string;
+      readonly trust?: boolean;
+      readonly prepare?: (workspace: string) => void;
+    } = {},
+  ): Promise<VSCodeWindow> {
     const workspace = sampleWorkspace();
     if (options.recipe !== undefined) {
       writeFileSync(join(workspace, 'sample', 'resnet20.lathe.json'), options.recipe);
     }
+    options.prepare?.(workspace);
     const server = await startServer({ trust: options.trust ?? false });
     const { browser, page, messages } = await openWorkbench(
       server.url(workspace, [
@@ -51,18 +58,23 @@ export class VSCodeWindow {
   }
 
   /** The innermost frame of the model editor. */
-  async editorFrame(timeout = 90_000): Promise<Frame> {
+  editorFrame(timeout = 90_000): Promise<Frame> {
+    return this.frameWith('#root:not(:empty)', timeout);
+  }
+
+  /** The webview in sight that has an element like this. */
+  async frameWith(selector: string, timeout = 90_000): Promise<Frame> {
     const deadline = Date.now() + timeout;
     for (;;) {
       for (const frame of this.page.frames()) {
         // Frames come and go while VS Code loads a webview.
-        const shown = await frame.evaluate(() => document.querySelector('#root')?.textContent ?? '').catch(() => '');
-        if (shown !== '' && (await isVisible(frame))) {
+        const shown = await frame.evaluate((one) => document.querySelector(one) !== null, selector).catch(() => false);
+        if (shown && (await isVisible(frame))) {
           return frame;
         }
       }
       if (Date.now() > deadline) {
-        throw new Error(`No model editor after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`);
+        throw new Error(`No view with ${selector} after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`);
       }
       await this.page.waitForTimeout(200);
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Page } from 'playwright-core';
+import type { Frame, Page } from 'playwright-core';
 
 const axeSource = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -12,7 +12,7 @@ interface AxeResult {
 }
 
 /** What axe-core finds wrong with the page as it is now. */
-export async function violations({ page }: { readonly page: Page }): Promise<string[]> {
+export async function violations({ page }: { readonly page: Page | Frame }): Promise<string[]> {
   await page.evaluate(axeSource);
   const result = await page.evaluate(() =>
     (window as unknown as { axe: { run(options: object): Promise<AxeResult> } }).axe.run({
