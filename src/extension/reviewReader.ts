@@ -67,7 +67,13 @@ async function comparePair(
       before = (await exists(beforePath)) ? { path: beforePath, name } : undefined;
     }
     if (before === undefined) {
-      return isAfter ? part({ status: 'added' }) : undefined;
+      // Compared with itself it tells its figures: the accuracy of a first report is worth knowing.
+      return isAfter
+        ? part({
+            status: 'added',
+            diff: (await worker.request('review/compare', { before: after, after }, signal)).diff,
+          })
+        : undefined;
     }
     if (!isAfter) {
       return part({ status: 'removed' });

@@ -64,8 +64,9 @@ export interface ReviewPart {
   readonly after: string;
   readonly outcome:
     | { readonly status: 'compared'; readonly diff: DiffView }
-    /** Only the second file is there, or only the first. */
-    | { readonly status: 'added' | 'removed' }
+    /** Only the second file is there; `diff` is what it says by itself, left out where it cannot be read. */
+    | { readonly status: 'added'; readonly diff?: DiffView }
+    | { readonly status: 'removed' }
     | { readonly status: 'failed'; readonly error: WireError };
 }
 

@@ -132,6 +132,9 @@ describe('webview review', function () {
     await review.page.getByText('Not in HEAD: it is new.').waitFor();
     await review.page.getByText(/is not a report/).waitFor();
     await review.page.getByText('No difference in meaning.').waitFor();
+    const answers = await review.page.locator('.answer').evaluateAll((nodes) => nodes.map((node) => node.textContent));
+    assert.match(answers[0]!, /^Size, nominal15\.8 %new$/);
+    assert.match(answers[3]!, /^Accuracy, measured–no report$/);
   });
 
   it('says why a layer cannot be opened', async () => {

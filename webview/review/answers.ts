@@ -16,22 +16,28 @@ export function answersOf(parts: readonly ReviewPart[]): Answer[] {
     return part?.outcome.status === 'compared' ? part.outcome.diff : undefined;
   };
   const [lock, report, model] = [find('lock'), find('report'), find('model')];
+  const fresh = parts.flatMap(({ outcome }) => (outcome.status === 'added' && outcome.diff ? [outcome.diff] : []));
   if (model !== undefined) {
     return [...model.figures.map((figure) => figureAnswer(figure.label, figure)), layersAnswer(model)];
   }
   const main = lock ?? report;
-  if (main === undefined) {
+  if (main === undefined && fresh.every(({ figures }) => figures.length === 0)) {
     return [];
   }
   const figure = (key: string) =>
-    [lock, report].flatMap((diff) => diff?.figures ?? []).find((one) => one.key === key && one.after !== UNKNOWN);
+    [lock, report].flatMap((diff) => diff?.figures ?? []).find((one) => one.key === key && one.after !== UNKNOWN) ??
+    // Of a file that is new there is nothing to compare its figures with.
+    fresh
+      .flatMap(({ figures }) => figures)
+      .filter((one) => one.key === key && one.after !== UNKNOWN)
+      .map((one) => ({ ...one, change: 'new' }))[0];
   const accuracy = figure('accuracy.deployed') ?? figure('accuracy.simulated');
   return [
     figureAnswer('Size, nominal', figure('size')),
     figureAnswer('Loss, predicted', figure('loss.predicted')),
     measured('Loss, measured', figure('loss.measured'), report),
     measured('Accuracy, measured', accuracy, report),
-    layersAnswer(main),
+    ...(main === undefined ? [] : [layersAnswer(main)]),
   ];
 }
 
@@ -85,7 +91,7 @@ function measured(label: string, figure: FigureDiffView | undefined, report: Dif
   if (figure !== undefined) {
     return figureAnswer(label, figure);
   }
-  return { label, value: UNKNOWN, note: report === undefined ? 'needs a report on both sides' : 'not in the report' };
+  return { label, value: UNKNOWN, note: report === undefined ? 'no report' : 'not in the report' };
 }
 
 function layersAnswer(diff: DiffView): Answer {
