@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
 import type { ReviewPanel } from '../../../src/extension/reviewPanel';
+import { parseTarget } from '../../../src/extension/reviewTarget';
 import type { ReviewPart, ReviewState } from '../../../src/protocol/review';
 import {
   activateLathe,
@@ -196,6 +197,23 @@ describe('Review', function () {
     const view = await review(copy, [sampleFile('resnet20.onnx'), copy]);
     const state = await ready(view, 'the models', (now) => now.parts.length === 1);
     assert.equal(diffOf(state, 'model')!.same, true);
+  });
+
+  it('takes nothing foreign from what VS Code kept', () => {
+    const kept = { type: 'revision', recipePath: '/m/a.lathe.json', revision: 'origin/main', showSame: true };
+    assert.deepEqual(parseTarget(kept), { type: 'revision', recipePath: '/m/a.lathe.json', revision: 'origin/main' });
+    const files = { type: 'files', beforePath: '/m/a.onnx', afterPath: '/m/b.onnx' };
+    assert.deepEqual(parseTarget(files), files);
+    for (const foreign of [
+      undefined,
+      'HEAD',
+      { ...kept, revision: '--output=/tmp/x' },
+      { ...kept, revision: 'HEAD:secret' },
+      { ...kept, recipePath: 3 },
+      { ...files, type: 'three' },
+    ]) {
+      assert.equal(parseTarget(foreign), undefined, JSON.stringify(foreign));
+    }
   });
 
   it('opens a layer in its model, also where that is open already', async () => {
