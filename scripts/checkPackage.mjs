@@ -14,7 +14,7 @@ const allowed = [
   [/^extension\/(changelog|CHANGELOG)\.md$/, true],
   [/^extension\/LICENSE(\.txt|\.md)?$/, true],
   [/^extension\/dist\/(extension|worker)\.js$/, true],
-  [/^extension\/dist\/webview\/editor\.(js|css)$/, true],
+  [/^extension\/dist\/webview\/(editor|history)\.(js|css)$/, true],
   [/^extension\/dist\/webview\/[\w-]+\.ttf$/, false],
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
   [/^extension\/media\/(icon\.png|lathe\.svg|walkthrough\/\w+\.md)$/, true],
@@ -54,6 +54,8 @@ const BUNDLE_BYTES = {
   'extension/dist/worker.js': 1100e3,
   'extension/dist/webview/editor.js': 450e3,
   'extension/dist/webview/editor.css': 60e3,
+  'extension/dist/webview/history.js': 300e3,
+  'extension/dist/webview/history.css': 60e3,
 };
 
 /** Throws a sentence for each file too many and each that is missing. */

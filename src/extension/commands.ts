@@ -4,6 +4,7 @@ import type { EditorActions } from './editorActions';
 import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe } from './fileNames';
 import type { FilesTree } from './filesTree';
+import type { HistoryPanels } from './historyPanels';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
@@ -14,6 +15,7 @@ export interface CommandServices extends DocumentServices {
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
   readonly files: FilesTree;
+  readonly history: HistoryPanels;
   readonly extensionUri: vscode.Uri;
   readonly storageUri: vscode.Uri;
 }
@@ -94,6 +96,9 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       );
     },
     revealReport: async (argument) => actions.revealReport(await recipeOf(argument)),
+    showHistory: async (argument) => {
+      services.history.show(await recipeOf(argument));
+    },
     showLog: () => log.show(),
     openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),
     refreshFiles: () => services.files.refresh(),

@@ -9,12 +9,12 @@ import {
   type EditorTab,
   type EditorViewSide,
 } from '../protocol/webviewProtocol';
-import { editorHtml } from './editorHtml';
 import type { EditorActions } from './editorActions';
 import { toWireError } from './errors';
 import type { Log } from './log';
 import type { ModelDocument } from './modelDocument';
 import { parseBudget, parseCount, parsePattern, parsePatterns, parsePins, parsePlace, parseText } from './webviewInput';
+import { webviewHtml } from './webviewHtml';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
 export class EditorPanel implements vscode.Disposable {
@@ -65,7 +65,7 @@ export class EditorPanel implements vscode.Disposable {
         }
       }),
     );
-    webview.html = editorHtml(webview, assets);
+    webview.html = webviewHtml(webview, assets, 'editor');
   }
 
   get tab(): EditorTab {

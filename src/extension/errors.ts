@@ -10,6 +10,7 @@ export type ExtensionErrorCode =
   | 'extension/no-model'
   | 'extension/busy'
   | 'extension/unsaved'
+  | 'extension/wrong-selection'
   | 'extension/edit-refused';
 
 export function extensionError(code: ExtensionErrorCode, message: string): LatheError<ExtensionErrorCode> {

@@ -3,6 +3,7 @@ import { DisposableStore } from '../base/disposable';
 import { registerCommands } from './commands';
 import { EditorActions } from './editorActions';
 import { FilesTree } from './filesTree';
+import { HistoryPanels } from './historyPanels';
 import { JobManager } from './jobManager';
 import { JobNotifications } from './jobNotifications';
 import { JobsTree } from './jobsTree';
@@ -24,6 +25,7 @@ export interface LatheApi {
   readonly jobs: JobManager;
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
+  readonly history: HistoryPanels;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -37,11 +39,9 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const jobs = store.add(new JobManager(script, context.logUri, recipes, log));
   const services: DocumentServices = { worker, recipes, jobs, log };
   const actions = new EditorActions(services);
-  const editors = new ModelEditorProvider(
-    vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview'),
-    services,
-    actions,
-  );
+  const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+  const editors = new ModelEditorProvider(assets, services, actions);
+  const history = store.add(new HistoryPanels(assets, services));
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
@@ -58,9 +58,10 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       editors,
       actions,
       files,
+      history,
       extensionUri: context.extensionUri,
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors, actions };
+  return { workerPid: () => worker.pid, jobs, editors, actions, history };
 }

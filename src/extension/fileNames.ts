@@ -1,5 +1,8 @@
 import * as vscode from 'vscode';
 
+export const RECIPE_SUFFIX = '.lathe.json';
+export const LOCK_SUFFIX = '.lathe.lock.json';
+export const REPORT_SUFFIX = '.lathe.report.json';
 export const RECIPE_GLOB = '**/*.lathe.json';
 /** What runs write beside a recipe, also those of the command line. */
 export const OUTCOME_GLOB = '**/*.lathe.{lock,report}.json';
@@ -10,7 +13,7 @@ export const RECIPE_SELECTOR: vscode.DocumentSelector = { pattern: RECIPE_GLOB }
 export const EDITOR_VIEW_TYPE = 'lathe.onnx';
 
 export function isRecipe(uri: vscode.Uri): boolean {
-  return uri.path.endsWith('.lathe.json');
+  return uri.path.endsWith(RECIPE_SUFFIX);
 }
 
 export function baseName(uri: vscode.Uri): string {

@@ -4,6 +4,8 @@ import type { Budget, Pin } from '../protocol/webviewProtocol';
 
 /** Rows and columns of a block that may be asked for at once. */
 const LARGEST_BLOCK = 128;
+/** Runs in one request. */
+const MOST_IDS = 1000;
 /** Patterns in one request. */
 const MOST_PATTERNS = 64;
 
@@ -14,6 +16,14 @@ export function parseText(value: unknown, longest = 65_536): string {
     throw malformed('a text');
   }
   return value;
+}
+
+/** Names of runs. */
+export function parseIds(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length > MOST_IDS) {
+    throw malformed('a list of runs');
+  }
+  return value.map((item: unknown) => parseText(item, 1024));
 }
 
 /** A whole number from zero. */

@@ -9,6 +9,7 @@ import type {
   ReportView,
 } from './job';
 import type { GraphStructure } from './graph';
+import type { RunFile, RunView } from './history';
 import type { LayerStatistics, ModelSummary } from './model';
 import type { BlockPlace, LayerSparsity, MaskBlock, PatternDiversity, PatternName } from './sparsity';
 import type { Budget, Pin } from './webviewProtocol';
@@ -158,6 +159,19 @@ export interface WorkerRequests {
       /** Absolute paths of the files there are. */
       readonly files: { readonly json?: string; readonly markdown?: string; readonly html?: string };
     };
+  };
+
+  /** The kept runs of a recipe, newest first. */
+  'history/list': { params: { readonly recipePath: string }; result: { readonly runs: readonly RunView[] } };
+  /** Text of a kept file of a run. Fails with `history/no-run`. */
+  'history/read': {
+    params: { readonly recipePath: string; readonly id: string; readonly file: RunFile };
+    result: { readonly text: string };
+  };
+  /** Deletes runs from the history; what they exported stays. */
+  'history/delete': {
+    params: { readonly recipePath: string; readonly ids: readonly string[] };
+    result: { readonly deleted: number };
   };
 
   /** Answers at once; all else comes as `job/snapshot`. A process runs one job and ends with it. */

@@ -25,6 +25,7 @@ import { recipeEdits } from './recipeEdits';
 import { recipeOutlook } from './recipeOutlook';
 import { describeRecipe, recipeLayers } from './recipeQuestions';
 import { measuredPoints, readReportView } from './reportView';
+import { deleteRuns, readRunFile, runViews } from './runHistoryView';
 import { toWireError } from './wireErrors';
 
 /** Statistics are sent in lots: often enough to fill a table while it is watched, seldom enough not to flood the pipe. */
@@ -122,6 +123,9 @@ export class WorkerServer {
       'allocation/frontier': ({ recipePath, pins, precision }, signal) =>
         allocations.frontier(recipePath, pins, precision, measuredPoints(recipePath), signal),
       'report/read': ({ recipePath }) => readReportView(recipePath),
+      'history/list': ({ recipePath }) => ({ runs: runViews(recipePath) }),
+      'history/read': ({ recipePath, id, file }) => ({ text: readRunFile(recipePath, id, file) }),
+      'history/delete': ({ recipePath, ids }) => ({ deleted: deleteRuns(recipePath, ids) }),
       'job/start': (params) => {
         invariant(this.job === undefined, 'a process runs one job');
         const process = new JobProcess(params, {

@@ -1,32 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { accessibilityViolations } from './axe';
 import type { EditorSession } from './host/editorSession';
 import { themeKinds } from './host/webviewPage';
 import { editorSuite } from './editorSuite';
 
-const axeSource = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-  }[];
-}
-
-async function violations(editor: EditorSession): Promise<string[]> {
-  await editor.page.evaluate(axeSource);
-  const result = await editor.page.evaluate(() =>
-    (window as unknown as { axe: { run(options: object): Promise<AxeResult> } }).axe.run({
-      resultTypes: ['violations'],
-    }),
-  );
-  return result.violations.flatMap((violation) =>
-    violation.nodes
-      .slice(0, 3)
-      .map((node) => `${violation.id}: ${node.html.slice(0, 160)} ${(node.failureSummary ?? '').slice(0, 200)}`),
-  );
-}
+const violations = (editor: EditorSession) => accessibilityViolations(editor.page);
 
 describe('webview accessibility', function () {
   // The checker looks at every element of five states of the window.

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
 import type { Browser } from 'playwright-core';
+import type { HistoryFixtureName } from './fixtures/fixtureHistory';
 import type { FixtureName } from './fixtures/fixtureState';
 import { EditorSession, type SessionOptions } from './host/editorSession';
+import { HistorySession } from './host/historySession';
 import { buildWebview, launchBrowser, startServer } from './host/webviewPage';
 
 let shared: Promise<{ browser: Browser; server: Server; address: string }> | undefined;
@@ -12,9 +14,20 @@ async function start(): Promise<{ browser: Browser; server: Server; address: str
   return { browser, ...(await startServer()) };
 }
 
-/** Opens editors for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
-export function editorSuite(): { open(name: FixtureName, options?: SessionOptions): Promise<EditorSession> } {
-  let open: EditorSession[] = [];
+interface Session {
+  allProblems(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+interface Suite<Name, S extends Session> {
+  open(name: Name, options?: SessionOptions): Promise<S>;
+}
+
+/** Opens views for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
+function viewSuite<Name, S extends Session>(
+  openView: (browser: Browser, address: string, name: Name, options?: SessionOptions) => Promise<S>,
+): Suite<Name, S> {
+  let open: S[] = [];
   before(async () => {
     shared ??= start();
     await shared;
@@ -33,11 +46,23 @@ export function editorSuite(): { open(name: FixtureName, options?: SessionOption
   return {
     open: async (name, options) => {
       const { browser, address } = await (shared ??= start());
-      const session = await EditorSession.open(browser, address, name, options);
+      const session = await openView(browser, address, name, options);
       open.push(session);
       return session;
     },
   };
+}
+
+export function editorSuite(): Suite<FixtureName, EditorSession> {
+  return viewSuite((browser, address, name: FixtureName, options) =>
+    EditorSession.open(browser, address, name, options),
+  );
+}
+
+export function historySuite(): Suite<HistoryFixtureName, HistorySession> {
+  return viewSuite((browser, address, name: HistoryFixtureName, options) =>
+    HistorySession.open(browser, address, name, options),
+  );
 }
 
 /** Closes what the suites shared; mocha has no global teardown without a configuration of its own. */

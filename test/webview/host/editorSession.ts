@@ -12,6 +12,7 @@ import type { BlockPlace, PatternName } from '../../../src/protocol/sparsity';
 import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
 import { fixtureGraph } from '../fixtures/fixtureGraph';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
+import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
 import type { ThemeKind } from './webviewPage';
 
 export interface SessionOptions {
@@ -25,15 +26,17 @@ export interface SessionOptions {
 export class EditorSession {
   /** Requests as they arrived: type and parameters. */
   readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  readonly problems: string[] = [];
-  private readonly listeners = new Set<(message: unknown) => void>();
+  readonly problems: string[];
   private channel: Channel<EditorHostSide, EditorViewSide> | undefined;
 
   private constructor(
     readonly page: Page,
+    private readonly link: PageLink,
     public state: EditorState,
     private readonly solver: ReturnType<typeof fixture>['solver'],
-  ) {}
+  ) {
+    this.problems = link.problems;
+  }
 
   static async open(
     browser: Browser,
@@ -47,19 +50,7 @@ export class EditorSession {
     });
     const page = await context.newPage();
     const { state, solver } = fixture(name);
-    const session = new EditorSession(page, state, solver);
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        session.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on('pageerror', (error) => session.problems.push(`uncaught: ${error.stack ?? error.message}`));
-    await page.exposeFunction('toHost', (text: string) => {
-      const message: unknown = JSON.parse(text);
-      for (const listener of session.listeners) {
-        listener(message);
-      }
-    });
+    const session = new EditorSession(page, await linkToPage(page), state, solver);
     session.connect();
     await page.goto(`${address}/?theme=${options.theme ?? 'dark'}`);
     await page.waitForSelector('.answer-value');
@@ -74,11 +65,8 @@ export class EditorSession {
     await this.settled();
   }
 
-  /** Two frames later everything asked for is drawn. */
   async settled(): Promise<void> {
-    await this.page.evaluate(
-      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)))),
-    );
+    await settled(this.page);
   }
 
   async resize(width: number): Promise<void> {
@@ -107,8 +95,7 @@ export class EditorSession {
 
   /** Console errors, exceptions and violations of the content security policy. */
   async allProblems(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
-    return [...this.problems, ...violations.map((violation) => `policy: ${violation}`)];
+    return [...this.problems, ...(await policyViolations(this.page))];
   }
 
   async close(): Promise<void> {
@@ -117,20 +104,8 @@ export class EditorSession {
   }
 
   private connect(): void {
-    const { page, listeners } = this;
     this.channel = new Channel<EditorHostSide, EditorViewSide>(
-      {
-        send: (message) => {
-          // As text: Playwright's own serialisation takes minutes for a model of thousands of layers.
-          void page
-            .evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
-            .catch(() => undefined);
-        },
-        onMessage: (listener) => {
-          listeners.add(listener);
-          return { dispose: () => listeners.delete(listener) };
-        },
-      },
+      this.link,
       this.handlers(),
       { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
       { version: WEBVIEW_PROTOCOL_VERSION },
