@@ -44,7 +44,7 @@ describe('History', function () {
     await vscode.commands.executeCommand('lathe.showHistory', recipe);
     const view = api.history.find(recipe);
     await eventually('the list', () => view?.snapshot.runs.status === 'none');
-    assert.ok(tabLabels().includes('History of kept.lathe.json'));
+    await eventually('its tab', () => tabLabels().includes('History of kept.lathe.json'));
     await run(0.2);
     await eventually('the first run', () => runs().length === 1);
     await run(0.15);
