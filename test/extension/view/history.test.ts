@@ -26,6 +26,11 @@ describe('History, as a user sees it', function () {
   });
 
   const rows = () => frame.locator('.table-body .table-row');
+  const toFront = () =>
+    window.page
+      .getByRole('tab', { name: /^History of/ })
+      .first()
+      .click();
   const recipePath = () => join(window.workspace, 'sample', 'resnet20.lathe.json');
 
   it('opens above a recipe, and says that there are no runs yet', async () => {
@@ -60,7 +65,7 @@ describe('History, as a user sees it', function () {
       .first()
       .waitFor();
     await window.page.getByText('resnet20.lathe.lock.json').first().waitFor();
-    await window.command('View: Close Editor');
+    await toFront();
   });
 
   it('comes back with its selection after a reload of the window', async () => {
@@ -81,7 +86,7 @@ describe('History, as a user sees it', function () {
     await tab.waitFor();
     const name = /resnet20-\d{8}-\d{6}\.lathe\.json/.exec((await tab.getAttribute('aria-label')) ?? '')?.[0];
     assert.equal(readFileSync(join(window.workspace, 'sample', name ?? ''), 'utf8'), quickSampleRecipe());
-    await window.command('View: Close Editor');
+    await toFront();
   });
 
   it('asks before it deletes', async () => {
