@@ -7,6 +7,7 @@ export type ExtensionErrorCode =
   | 'extension/not-trusted'
   | 'extension/no-recipe'
   | 'extension/no-report'
+  | 'extension/no-lock'
   | 'extension/no-model'
   | 'extension/busy'
   | 'extension/unsaved'

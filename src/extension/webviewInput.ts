@@ -1,6 +1,7 @@
 import { LatheError } from '../base/errors';
 import { LARGEST_GROUP, type BlockPlace, type PatternName } from '../protocol/sparsity';
 import type { Budget, Pin } from '../protocol/webviewProtocol';
+import type { WeightPictureQuestion } from '../protocol/weights';
 
 /** Rows and columns of a block that may be asked for at once. */
 const LARGEST_BLOCK = 128;
@@ -87,6 +88,18 @@ export function parsePlace(value: unknown): BlockPlace {
     column: whole(place.column, what),
     rows: size(place.rows),
     columns: size(place.columns),
+  };
+}
+
+export function parsePictureQuestion(value: unknown): WeightPictureQuestion {
+  const what = 'a question about a weight';
+  const { layer, kind, input, first, position } = record(value, what);
+  return {
+    layer: parseText(layer),
+    kind: kind === 'kernels' ? 'kernels' : 'blocks',
+    input: input === 'mean' ? 'mean' : whole(input, what),
+    first: whole(first, what),
+    position: position === 'all' ? 'all' : whole(position, what),
   };
 }
 

@@ -13,6 +13,7 @@ import type { RunFile, RunView } from './history';
 import type { LayerStatistics, ModelSummary } from './model';
 import type { BlockPlace, LayerSparsity, MaskBlock, PatternDiversity, PatternName } from './sparsity';
 import type { Budget, Pin } from './webviewProtocol';
+import type { ChannelRanges, LockEntry, WeightPicture, WeightPictureQuestion } from './weights';
 
 /**
  * The link between the extension host and a background process. The same program serves quick questions in one
@@ -45,6 +46,9 @@ export interface RecipeSummary {
     readonly text: string;
     readonly layers: readonly string[];
   }[];
+  /** One grid of the weights for each output channel, or one for all. */
+  readonly weightGranularity: 'per-channel' | 'per-tensor';
+  readonly weightSymmetric: boolean;
 }
 
 /** One layer for completion and hover in a recipe. */
@@ -97,6 +101,16 @@ export interface WorkerRequests {
     params: ModelAccess & { readonly place: BlockPlace; readonly pattern: PatternName };
     result: MaskBlock;
   };
+  /** One layer's weight as bounded figures for drawing. */
+  'model/weightPicture': {
+    params: ModelAccess & { readonly question: WeightPictureQuestion };
+    result: WeightPicture;
+  };
+  /** What a scale for each output channel has to span, and the values of one channel where one is asked for. */
+  'model/channelRanges': {
+    params: ModelAccess & { readonly layer: string; readonly channel?: number };
+    result: ChannelRanges;
+  };
   /** One graph of the model for drawing; structure only. */
   'model/graph': { params: ModelAccess & { readonly graph: number }; result: GraphStructure };
   /** Text of a first recipe and where it belongs. Nothing is written. */
@@ -129,6 +143,11 @@ export interface WorkerRequests {
   'recipe/outlook': {
     params: { readonly recipePath: string };
     result: { readonly diagnostics: readonly RecipeDiagnostic[] };
+  };
+  /** What the lock beside the recipe says of one layer; no entry where there is no lock or no such layer in it. */
+  'recipe/lockEntry': {
+    params: { readonly recipePath: string; readonly layer: string };
+    result: { readonly path: string; readonly entry?: LockEntry };
   };
   /** Whether the lock still belongs to recipe, model and data. */
   'recipe/lockState': {

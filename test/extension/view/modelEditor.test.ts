@@ -112,6 +112,31 @@ describe('Model editor, as a user sees it', function () {
       .waitFor();
   });
 
+  it('draws the weight of a layer, and opens the lock at its entry', async () => {
+    await tab('Layers').click();
+    await layer('layers.6.conv2').click();
+    const picture = frame.locator('.inspector .pixel-pane');
+    await picture.waitFor();
+    await picture.focus();
+    await picture.press('End');
+    await frame.getByText(/^out 63, kernel 2, 2: /).waitFor();
+    await frame.getByRole('radio', { name: 'Zeros' }).click();
+    await frame.locator('.inspector').getByText('No exact zeros').waitFor();
+    await frame
+      .locator('.inspector')
+      .getByRole('button', { name: /^resnet20\.lathe\.lock\.json:\d+$/ })
+      .click();
+    await window.page
+      .getByRole('tab', { name: /resnet20\.lathe\.lock\.json/ })
+      .first()
+      .waitFor();
+    await window.page.locator('.view-line', { hasText: '/layers/layers.6/conv2/Conv' }).first().waitFor();
+    await window.page
+      .getByRole('tab', { name: /^resnet20\.lathe\.lock\.json/ })
+      .first()
+      .click({ button: 'middle' });
+  });
+
   it('moves the budget with the keyboard, and the allocation follows', async () => {
     await tab('Bits').click();
     const slider = frame.getByRole('slider', { name: 'Size budget' });

@@ -8,8 +8,10 @@ import {
   type EditorState,
   type EditorViewSide,
 } from '../../../src/protocol/webviewProtocol';
+import type { WeightPictureQuestion } from '../../../src/protocol/weights';
 import type { BlockPlace, PatternName } from '../../../src/protocol/sparsity';
 import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
+import { channelRangesOf, lockEntryOf, pictureOf } from '../fixtures/fixtureWeights';
 import { fixtureGraph } from '../fixtures/fixtureGraph';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
 import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
@@ -27,6 +29,8 @@ export class EditorSession {
   /** Requests as they arrived: type and parameters. */
   readonly requests: { readonly type: string; readonly params: unknown }[] = [];
   readonly problems: string[];
+  /** Requests that fail, with the sentence they fail with. */
+  readonly failures = new Map<string, string>();
   private channel: Channel<EditorHostSide, EditorViewSide> | undefined;
 
   private constructor(
@@ -85,6 +89,11 @@ export class EditorSession {
     this.channel?.notify('state/changed', { changed, cleared: [] });
   }
 
+  withoutRecipe(): void {
+    this.state = { ...this.state, recipe: undefined, recipes: [] };
+    this.channel?.notify('state/changed', { changed: { recipes: [] }, cleared: ['recipe'] });
+  }
+
   run(command: EditorNotifications['view/run']['command']): void {
     this.channel?.notify('view/run', { command });
   }
@@ -140,6 +149,10 @@ export class EditorSession {
       <T>(type: string, result: (params: never) => T) =>
       (params: unknown): T => {
         this.requests.push({ type, params });
+        const failure = this.failures.get(type);
+        if (failure !== undefined) {
+          throw new Error(failure);
+        }
         return result(params as never);
       };
     const nothing = (type: string) => note(type, () => null);
@@ -160,6 +173,14 @@ export class EditorSession {
       'sparsity/block': note('sparsity/block', ({ place, pattern }: { place: BlockPlace; pattern: PatternName }) =>
         blockOf(this.layers, place, pattern),
       ),
+      'weight/picture': note('weight/picture', ({ question }: { question: WeightPictureQuestion }) =>
+        pictureOf(this.layers, question),
+      ),
+      'weight/channels': note('weight/channels', ({ layer, channel }: { layer: string; channel?: number }) =>
+        channelRangesOf(this.layers, layer, channel),
+      ),
+      'lock/entry': note('lock/entry', ({ layer }: { layer: string }) => lockEntryOf(this.state, layer)),
+      'lock/open': nothing('lock/open'),
       'graph/read': note('graph/read', ({ graph }) => {
         const { model } = this.state;
         return fixtureGraph(model.status === 'ready' ? model.value.layers : [], graph);
