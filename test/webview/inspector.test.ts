@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { WeightPictureQuestion } from '../../src/protocol/weights';
+import { accessibilityViolations } from './axe';
 import type { EditorSession } from './host/editorSession';
 import { editorSuite } from './editorSuite';
+import { themeKinds } from './host/webviewPage';
 
 const LAYER = '/layers/layers.7/conv2/Conv';
 
@@ -218,6 +220,19 @@ describe('webview inspector', () => {
     assert.equal(editor.last('weight/channels'), undefined);
   });
 
+  for (const theme of themeKinds) {
+    it(`has no violations with any of its pictures, ${theme}`, async () => {
+      const editor = await suite.open('optimized', { theme, width: 600 });
+      await editor.showTab('Layers');
+      editor.change({ selectedLayer: LAYER });
+      for (const kind of ['Kernels', 'Blocks', 'Zeros']) {
+        await editor.page.getByRole('radio', { name: kind }).click();
+        await picture(editor).waitFor();
+        assert.deepEqual(await accessibilityViolations(editor.page), [], kind);
+      }
+    });
+  }
+
   it('neither overlaps nor scrolls sideways at any width', async () => {
     for (const [fixture, layer] of [
       ['optimized', LAYER],
@@ -241,6 +256,8 @@ describe('webview inspector', () => {
               .map((node) => `${node.className} ${node.scrollWidth} > ${node.clientWidth}`),
           );
           assert.deepEqual(over, [], `${layer} ${kind} at ${width}`);
+          const page = await editor.page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+          assert.equal(page, 0, `the page scrolls: ${layer} ${kind} at ${width}`);
         }
       }
     }
