@@ -59,7 +59,11 @@ const bundles = [
     minify: production,
     logLevel: 'warning',
     outdir: 'dist/webview',
-    entryPoints: { editor: 'webview/editor/editor.ts', review: 'webview/review/review.ts' },
+    entryPoints: {
+      editor: 'webview/editor/editor.ts',
+      history: 'webview/history/history.ts',
+      review: 'webview/review/review.ts',
+    },
     loader: { '.ttf': 'file', '.svg': 'text' },
     plugins: [inlineWorker],
   },

@@ -4,6 +4,7 @@ import type { EditorActions } from './editorActions';
 import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe, isReviewed } from './fileNames';
 import type { FilesTree } from './filesTree';
+import type { HistoryPanels } from './historyPanels';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
@@ -16,6 +17,7 @@ export interface CommandServices extends DocumentServices {
   readonly actions: EditorActions;
   readonly files: FilesTree;
   readonly reviews: ReviewPanels;
+  readonly history: HistoryPanels;
   readonly extensionUri: vscode.Uri;
   readonly storageUri: vscode.Uri;
 }
@@ -112,6 +114,9 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       } else {
         services.reviews.compareWithHead(await recipeOf(argument));
       }
+    },
+    showHistory: async (argument) => {
+      services.history.show(await recipeOf(argument));
     },
     showLog: () => log.show(),
     openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),

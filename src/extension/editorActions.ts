@@ -73,8 +73,13 @@ export class EditorActions {
     return { changed };
   }
 
-  async openRecipe(document: ModelDocument, layer?: string): Promise<void> {
+  /** At a line (1-based) where one is given, else at the override of the layer that wins. */
+  async openRecipe(document: ModelDocument, layer?: string, line?: number): Promise<void> {
     const recipe = this.requireRecipe(document);
+    if (line !== undefined) {
+      await showAtLine(recipe.uri, line);
+      return;
+    }
     const reaching = (recipe.summary?.overrides ?? []).filter((o) => layer !== undefined && o.layers.includes(layer));
     // The last match wins.
     const override = reaching.at(-1);
@@ -84,6 +89,15 @@ export class EditorActions {
       viewColumn: vscode.ViewColumn.Beside,
       ...(override === undefined ? {} : { selection: new vscode.Range(start, start) }),
     });
+  }
+
+  /** Opens the lock of the recipe in use where it decides on the layer. */
+  async openLock(document: ModelDocument, layer: string): Promise<void> {
+    const found = await document.lockEntry(layer);
+    if (found?.entry === undefined) {
+      throw extensionError('extension/no-lock', vscode.l10n.t('No lock says anything of this layer: run Optimize.'));
+    }
+    await showAtLine(vscode.Uri.file(found.path), found.entry.line);
   }
 
   /** Writes a first recipe beside the model and opens it; an existing file is opened, not written over. */
@@ -212,6 +226,15 @@ export class EditorActions {
       );
     }
   }
+}
+
+/** Beside the model, with the cursor at the start of the line. */
+async function showAtLine(uri: vscode.Uri, line: number): Promise<void> {
+  const start = new vscode.Position(Math.max(0, line - 1), 0);
+  await vscode.window.showTextDocument(uri, {
+    viewColumn: vscode.ViewColumn.Beside,
+    selection: new vscode.Range(start, start),
+  });
 }
 
 function isBelow(folder: string, path: string): boolean {

@@ -11,9 +11,19 @@ import {
 } from '../protocol/webviewProtocol';
 import type { EditorActions } from './editorActions';
 import { toWireError } from './errors';
+import { baseName } from './fileNames';
 import type { Log } from './log';
 import type { ModelDocument } from './modelDocument';
-import { parseBudget, parseCount, parsePattern, parsePatterns, parsePins, parsePlace, parseText } from './webviewInput';
+import {
+  parseBudget,
+  parseCount,
+  parsePattern,
+  parsePatterns,
+  parsePictureQuestion,
+  parsePins,
+  parsePlace,
+  parseText,
+} from './webviewInput';
 import { webviewHtml } from './webviewHtml';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
@@ -102,6 +112,22 @@ export class EditorPanel implements vscode.Disposable {
       },
       'sparsity/block': ({ place, pattern }, signal) =>
         document.maskBlock(parsePlace(place), parsePattern(pattern), signal),
+      'weight/picture': ({ question }, signal) => document.weightPicture(parsePictureQuestion(question), signal),
+      'weight/channels': ({ layer, channel }, signal) =>
+        document.channelRanges(parseText(layer), channel === undefined ? undefined : parseCount(channel), signal),
+      'lock/entry': async ({ layer }, signal) => {
+        const found = await document.lockEntry(parseText(layer), signal);
+        return found === undefined
+          ? {}
+          : {
+              name: baseName(vscode.Uri.file(found.path)),
+              ...(found.entry !== undefined && { entry: found.entry }),
+            };
+      },
+      'lock/open': async ({ layer }) => {
+        await actions.openLock(document, parseText(layer));
+        return null;
+      },
       'graph/read': ({ graph }, signal) => document.graph(parseCount(graph), signal),
       'pins/set': ({ pins }) => {
         document.setPins(parsePins(pins));
@@ -109,8 +135,12 @@ export class EditorPanel implements vscode.Disposable {
       },
       'recipe/write': ({ budget }) =>
         actions.writeRecipe(document, budget === undefined ? undefined : parseBudget(budget)),
-      'recipe/open': async ({ layer }) => {
-        await actions.openRecipe(document, layer === undefined ? undefined : parseText(layer));
+      'recipe/open': async ({ layer, line }) => {
+        await actions.openRecipe(
+          document,
+          layer === undefined ? undefined : parseText(layer),
+          line === undefined ? undefined : parseCount(line),
+        );
         return null;
       },
       'recipe/create': async () => ({ path: (await actions.createRecipe(document.uri, document)).fsPath }),

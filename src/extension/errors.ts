@@ -7,9 +7,11 @@ export type ExtensionErrorCode =
   | 'extension/not-trusted'
   | 'extension/no-recipe'
   | 'extension/no-report'
+  | 'extension/no-lock'
   | 'extension/no-model'
   | 'extension/busy'
   | 'extension/unsaved'
+  | 'extension/wrong-selection'
   | 'extension/edit-refused';
 
 export function extensionError(code: ExtensionErrorCode, message: string): LatheError<ExtensionErrorCode> {

@@ -3,6 +3,7 @@ import { DisposableStore } from '../base/disposable';
 import { registerCommands } from './commands';
 import { EditorActions } from './editorActions';
 import { FilesTree } from './filesTree';
+import { HistoryPanels } from './historyPanels';
 import { JobManager } from './jobManager';
 import { JobNotifications } from './jobNotifications';
 import { JobsTree } from './jobsTree';
@@ -27,6 +28,7 @@ export interface LatheApi {
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
   readonly reviews: ReviewPanels;
+  readonly history: HistoryPanels;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -43,6 +45,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
   const editors = new ModelEditorProvider(assets, services, actions);
   const reviews = store.add(new ReviewPanels(assets, { ...services, editors }));
+  const history = store.add(new HistoryPanels(assets, services));
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
@@ -61,9 +64,10 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       actions,
       files,
       reviews,
+      history,
       extensionUri: context.extensionUri,
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors, actions, reviews };
+  return { workerPid: () => worker.pid, jobs, editors, actions, reviews, history };
 }

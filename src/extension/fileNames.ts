@@ -1,5 +1,8 @@
 import * as vscode from 'vscode';
 
+export const RECIPE_SUFFIX = '.lathe.json';
+export const LOCK_SUFFIX = '.lathe.lock.json';
+export const REPORT_SUFFIX = '.lathe.report.json';
 export const RECIPE_GLOB = '**/*.lathe.json';
 /** What runs write beside a recipe, also those of the command line. */
 export const OUTCOME_GLOB = '**/*.lathe.{lock,report}.json';
@@ -16,7 +19,7 @@ export function isLock(uri: vscode.Uri): boolean {
 }
 
 export function isRecipe(uri: vscode.Uri): boolean {
-  return uri.path.endsWith('.lathe.json');
+  return uri.path.endsWith(RECIPE_SUFFIX);
 }
 
 /** A recipe, or the lock or report beside one. */

@@ -6,6 +6,7 @@ import type { LayerStatistics } from '../protocol/model';
 import type { BlockPlace, MaskBlock, PatternName } from '../protocol/sparsity';
 import type { EditorNotifications, EditorState, Pin, RecipeInfo, Slot } from '../protocol/webviewProtocol';
 import type { CancelSignal } from '../protocol/channel';
+import type { ChannelRanges, LockEntry, WeightPicture, WeightPictureQuestion } from '../protocol/weights';
 import type { ModelAccess } from '../protocol/workerProtocol';
 import { actionsFor } from './actions';
 import { DocumentSparsity } from './documentSparsity';
@@ -170,6 +171,26 @@ export class ModelDocument implements vscode.CustomDocument {
 
   maskBlock(place: BlockPlace, pattern: PatternName, signal: CancelSignal): Promise<MaskBlock> {
     return this.services.worker.request('model/maskBlock', { ...this.access, place, pattern }, signal);
+  }
+
+  weightPicture(question: WeightPictureQuestion, signal: CancelSignal): Promise<WeightPicture> {
+    return this.services.worker.request('model/weightPicture', { ...this.access, question }, signal);
+  }
+
+  channelRanges(layer: string, channel: number | undefined, signal: CancelSignal): Promise<ChannelRanges> {
+    const one = channel === undefined ? {} : { channel };
+    return this.services.worker.request('model/channelRanges', { ...this.access, layer, ...one }, signal);
+  }
+
+  /** Nothing without a recipe. */
+  async lockEntry(
+    layer: string,
+    signal?: CancelSignal,
+  ): Promise<{ readonly path: string; readonly entry?: LockEntry } | undefined> {
+    const recipePath = this.recipeFile?.uri.fsPath;
+    return recipePath === undefined
+      ? undefined
+      : this.services.worker.request('recipe/lockEntry', { recipePath, layer }, signal);
   }
 
   graph(index: number, signal: CancelSignal): Promise<GraphStructure> {

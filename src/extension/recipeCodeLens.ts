@@ -3,7 +3,7 @@ import { DisposableStore } from '../base/disposable';
 import { RECIPE_SELECTOR } from './fileNames';
 import { settings } from './settings';
 
-/** Run · Allocate · Open model · Changes since HEAD, above a recipe. In restricted mode only what inspects. */
+/** Run · Allocate · Open model · Changes since HEAD · History, above a recipe. In restricted mode only what inspects. */
 export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly store = new DisposableStore();
   private readonly didChange = this.store.add(new vscode.EventEmitter<void>());
@@ -28,15 +28,17 @@ export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposabl
     const range = new vscode.Range(0, 0, 0, 0);
     const lens = (title: string, command: string) =>
       new vscode.CodeLens(range, { title, command, arguments: [document.uri] });
+    const history = lens(vscode.l10n.t('History'), 'lathe.showHistory');
     const openModel = lens(vscode.l10n.t('Open model'), 'lathe.openModel');
     if (!vscode.workspace.isTrusted) {
-      return [openModel];
+      return [openModel, history];
     }
     return [
       lens(`$(play) ${vscode.l10n.t('Run')}`, 'lathe.optimize'),
       lens(vscode.l10n.t('Allocate'), 'lathe.allocate'),
       openModel,
       lens(vscode.l10n.t('Changes since HEAD'), 'lathe.reviewChanges'),
+      history,
     ];
   }
 

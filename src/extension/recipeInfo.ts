@@ -17,6 +17,8 @@ export function describeRecipe(file: ParsedRecipeFile, lock: RecipeInfo['lock'])
       return layers.map((layer) => ({ layer, line, text }));
     }),
     lock,
+    weightGranularity: summary?.weightGranularity ?? 'per-channel',
+    weightSymmetric: summary?.weightSymmetric ?? true,
   };
 }
 

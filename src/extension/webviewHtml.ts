@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 
-/** The page of a view: one bundled script and style, nothing else may load or run. */
-export function webviewHtml(webview: vscode.Webview, assets: vscode.Uri, bundle: 'editor' | 'review'): string {
+/** The page of a webview: one bundled script and style, nothing else may load or run. */
+export function webviewHtml(
+  webview: vscode.Webview,
+  assets: vscode.Uri,
+  bundle: 'editor' | 'history' | 'review',
+): string {
   const nonce = randomBytes(16).toString('base64url');
   const script = webview.asWebviewUri(vscode.Uri.joinPath(assets, `${bundle}.js`)).toString();
   const style = webview.asWebviewUri(vscode.Uri.joinPath(assets, `${bundle}.css`)).toString();

@@ -1,9 +1,12 @@
 import { LatheError } from '../base/errors';
 import { LARGEST_GROUP, type BlockPlace, type PatternName } from '../protocol/sparsity';
 import type { Budget, Pin } from '../protocol/webviewProtocol';
+import type { WeightPictureQuestion } from '../protocol/weights';
 
 /** Rows and columns of a block that may be asked for at once. */
 const LARGEST_BLOCK = 128;
+/** Runs in one request. */
+const MOST_IDS = 1000;
 /** Patterns in one request. */
 const MOST_PATTERNS = 64;
 
@@ -14,6 +17,14 @@ export function parseText(value: unknown, longest = 65_536): string {
     throw malformed('a text');
   }
   return value;
+}
+
+/** Names of runs. */
+export function parseIds(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length > MOST_IDS) {
+    throw malformed('a list of runs');
+  }
+  return value.map((item: unknown) => parseText(item, 1024));
 }
 
 /** A whole number from zero. */
@@ -77,6 +88,18 @@ export function parsePlace(value: unknown): BlockPlace {
     column: whole(place.column, what),
     rows: size(place.rows),
     columns: size(place.columns),
+  };
+}
+
+export function parsePictureQuestion(value: unknown): WeightPictureQuestion {
+  const what = 'a question about a weight';
+  const { layer, kind, input, first, position } = record(value, what);
+  return {
+    layer: parseText(layer),
+    kind: kind === 'kernels' ? 'kernels' : 'blocks',
+    input: input === 'mean' ? 'mean' : whole(input, what),
+    first: whole(first, what),
+    position: position === 'all' ? 'all' : whole(position, what),
   };
 }
 

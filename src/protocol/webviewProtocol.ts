@@ -10,6 +10,7 @@ import type {
 } from './job';
 import type { GraphStructure } from './graph';
 import type { LayerStatistics, ModelSummary } from './model';
+import type { ChannelRanges, LockEntry, WeightPicture, WeightPictureQuestion } from './weights';
 import type { BlockPlace, LayerSparsity, MaskBlock, MaskMethod, PatternName, SparsityState } from './sparsity';
 
 /**
@@ -53,6 +54,9 @@ export interface RecipeInfo {
   readonly overrides: readonly { readonly layer: string; readonly line: number; readonly text: string }[];
   /** `missing`: no lock file yet. `stale`: recipe, model or data changed after it was written. */
   readonly lock: 'missing' | 'current' | 'stale';
+  /** How the weights' grids are laid. */
+  readonly weightGranularity: 'per-channel' | 'per-tensor';
+  readonly weightSymmetric: boolean;
 }
 
 /** What the allocation may spend. At most one of size and bops is moved by the slider. */
@@ -151,6 +155,15 @@ export interface EditorRequests {
   /** Weights and masks of a window. Abort a request when the window has moved on. */
   'sparsity/block': { params: { readonly place: BlockPlace; readonly pattern: PatternName }; result: MaskBlock };
 
+  /** One layer's weight as bounded figures for drawing. Abort a request when another layer was selected. */
+  'weight/picture': { params: { readonly question: WeightPictureQuestion }; result: WeightPicture };
+  /** What a scale for each output channel has to span, and the values of one channel where one is asked for. */
+  'weight/channels': { params: { readonly layer: string; readonly channel?: number }; result: ChannelRanges };
+  /** What the lock of the recipe in use says of a layer; no entry where there is none. */
+  'lock/entry': { params: { readonly layer: string }; result: { readonly name?: string; readonly entry?: LockEntry } };
+  /** Opens the lock at a layer. */
+  'lock/open': { params: { readonly layer: string }; result: null };
+
   /** One graph of the model: 0 is its own, others are bodies of If, Loop and Scan. */
   'graph/read': { params: { readonly graph: number }; result: GraphStructure };
 
@@ -158,8 +171,8 @@ export interface EditorRequests {
   'pins/set': { params: { readonly pins: readonly Pin[] }; result: null };
   /** Writes the pins, and the budget when given, into the recipe as one undoable edit; answers how many entries changed. */
   'recipe/write': { params: { readonly budget?: Budget }; result: { readonly changed: number } };
-  /** Opens the recipe, at the override of a layer when given. */
-  'recipe/open': { params: { readonly layer?: string }; result: null };
+  /** Opens the recipe: at a line (1-based), or at the override of a layer that wins. */
+  'recipe/open': { params: { readonly layer?: string; readonly line?: number }; result: null };
   /** Writes a first recipe beside the model, opens it and makes it the one in use. */
   'recipe/create': { params: null; result: { readonly path: string } };
   /** Chooses among `EditorState.recipes`. */

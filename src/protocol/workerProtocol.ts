@@ -10,9 +10,11 @@ import type {
 } from './job';
 import type { GraphStructure } from './graph';
 import type { DiffView } from './review';
+import type { RunFile, RunView } from './history';
 import type { LayerStatistics, ModelSummary } from './model';
 import type { BlockPlace, LayerSparsity, MaskBlock, PatternDiversity, PatternName } from './sparsity';
 import type { Budget, Pin } from './webviewProtocol';
+import type { ChannelRanges, LockEntry, WeightPicture, WeightPictureQuestion } from './weights';
 
 /**
  * The link between the extension host and a background process. The same program serves quick questions in one
@@ -45,6 +47,9 @@ export interface RecipeSummary {
     readonly text: string;
     readonly layers: readonly string[];
   }[];
+  /** One grid of the weights for each output channel, or one for all. */
+  readonly weightGranularity: 'per-channel' | 'per-tensor';
+  readonly weightSymmetric: boolean;
 }
 
 /** One layer for completion and hover in a recipe. */
@@ -105,6 +110,16 @@ export interface WorkerRequests {
     params: ModelAccess & { readonly place: BlockPlace; readonly pattern: PatternName };
     result: MaskBlock;
   };
+  /** One layer's weight as bounded figures for drawing. */
+  'model/weightPicture': {
+    params: ModelAccess & { readonly question: WeightPictureQuestion };
+    result: WeightPicture;
+  };
+  /** What a scale for each output channel has to span, and the values of one channel where one is asked for. */
+  'model/channelRanges': {
+    params: ModelAccess & { readonly layer: string; readonly channel?: number };
+    result: ChannelRanges;
+  };
   /** One graph of the model for drawing; structure only. */
   'model/graph': { params: ModelAccess & { readonly graph: number }; result: GraphStructure };
   /** Text of a first recipe and where it belongs. Nothing is written. */
@@ -137,6 +152,11 @@ export interface WorkerRequests {
   'recipe/outlook': {
     params: { readonly recipePath: string };
     result: { readonly diagnostics: readonly RecipeDiagnostic[] };
+  };
+  /** What the lock beside the recipe says of one layer; no entry where there is no lock or no such layer in it. */
+  'recipe/lockEntry': {
+    params: { readonly recipePath: string; readonly layer: string };
+    result: { readonly path: string; readonly entry?: LockEntry };
   };
   /** Whether the lock still belongs to recipe, model and data. */
   'recipe/lockState': {
@@ -181,6 +201,19 @@ export interface WorkerRequests {
       /** Absolute paths of the files there are. */
       readonly files: { readonly json?: string; readonly markdown?: string; readonly html?: string };
     };
+  };
+
+  /** The kept runs of a recipe, newest first. */
+  'history/list': { params: { readonly recipePath: string }; result: { readonly runs: readonly RunView[] } };
+  /** Text of a kept file of a run. Fails with `history/no-run`. */
+  'history/read': {
+    params: { readonly recipePath: string; readonly id: string; readonly file: RunFile };
+    result: { readonly text: string };
+  };
+  /** Deletes runs from the history; what they exported stays. */
+  'history/delete': {
+    params: { readonly recipePath: string; readonly ids: readonly string[] };
+    result: { readonly deleted: number };
   };
 
   /** Answers at once; all else comes as `job/snapshot`. A process runs one job and ends with it. */

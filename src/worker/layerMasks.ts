@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { weightAsMatrix, type Layer } from '../analysis';
-import { CancelledError, LatheError } from '../base/errors';
+import { CancelledError } from '../base/errors';
 import { maskBlock } from '../job/maskBlock';
 import {
   checkPattern,
@@ -18,6 +18,7 @@ import type {
   PatternName,
   PatternSparsity,
 } from '../protocol/sparsity';
+import { HeldWeights, layerNamed } from './heldWeights';
 import { toWireError } from './wireErrors';
 
 /** Weights that diversity is given for: one 8 × 8 tile. */
@@ -26,10 +27,9 @@ const DIVERSITY_WEIGHTS = 64;
 const SCALE_SAMPLES = 65_536;
 const SCALE_QUANTILE = 0.99;
 
-/** The weight of the layer that was looked at last, checked. */
-interface HeldWeight {
+/** A weight that was found to be finite, and where its colours end. */
+interface CheckedWeight {
   readonly layer: Layer;
-  readonly weights: Float32Array;
   readonly scale: number;
 }
 
@@ -39,7 +39,9 @@ interface HeldWeight {
  */
 export class LayerMasks {
   private readonly measured = new WeakMap<readonly Layer[], Map<string, LayerSparsity>>();
-  private held: HeldWeight | undefined;
+  private checked: CheckedWeight | undefined;
+
+  constructor(private readonly weights = new HeldWeights()) {}
 
   /**
    * Measures every layer with every pattern, those that are known at once. `send` gets each layer and pattern as it is
@@ -84,15 +86,7 @@ export class LayerMasks {
 
   /** Throws `worker/no-layer`, `sparsity/non-finite-weight`, `analysis/no-weight-values`. */
   block(layers: readonly Layer[], place: BlockPlace, pattern: PatternName): MaskBlock {
-    const layer = layers.find((one) => one.name === place.layer);
-    if (layer === undefined) {
-      throw new LatheError(
-        'worker/no-layer',
-        `The model has no layer "${place.layer}" any more. Select another one.`,
-        { layer: place.layer },
-        { category: 'usage' },
-      );
-    }
+    const layer = layerNamed(layers, place.layer);
     const { weights, scale } = this.weightOf(layer);
     const block = maskBlock(layer, weights, place, pattern);
     const { planes, positions } = weightPlanes(layer);
@@ -151,15 +145,15 @@ export class LayerMasks {
     }
   }
 
-  private weightOf(layer: Layer): HeldWeight {
-    if (this.held?.layer !== layer) {
-      this.held = undefined;
-      const weights = weightAsMatrix(layer).data;
+  private weightOf(layer: Layer): { readonly weights: Float32Array; readonly scale: number } {
+    const weights = this.weights.of(layer);
+    if (this.checked?.layer !== layer) {
+      this.checked = undefined;
       // Names the layer when a weight is NaN or infinite.
       maskScores(layer, weightPlanes(layer).layout, weights, 'magnitude', undefined);
-      this.held = { layer, weights, scale: scaleOf(weights) };
+      this.checked = { layer, scale: scaleOf(weights) };
     }
-    return this.held;
+    return { weights, scale: this.checked.scale };
   }
 }
 

@@ -59,6 +59,8 @@ export function describeRecipe(
       accuracyDrop: recipe.limits.accuracyDrop,
       exportDirectory: recipe.export.absoluteDirectory,
       overrides,
+      weightGranularity: recipe.quantization.weights.granularity,
+      weightSymmetric: recipe.quantization.weights.symmetric,
     },
   };
 }
@@ -138,5 +140,7 @@ function emptySummary(modelPath: string): RecipeSummary {
     accuracyDrop: undefined,
     exportDirectory: '',
     overrides: [],
+    weightGranularity: 'per-channel',
+    weightSymmetric: true,
   };
 }

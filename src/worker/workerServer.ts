@@ -14,9 +14,11 @@ import {
 } from '../protocol/workerProtocol';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
+import { HeldWeights, layerNamed } from './heldWeights';
 import { JobProcess } from './jobProcess';
 import { LayerMasks } from './layerMasks';
 import { layerStatistics } from './layerStatistics';
+import { lockEntry } from './lockEntry';
 import { lockState } from './lockState';
 import { modelGraph } from './modelGraph';
 import { summarizeModel } from './modelSummary';
@@ -27,6 +29,8 @@ import { describeRecipe, recipeLayers } from './recipeQuestions';
 import { compareForReview } from './reviewQuestions';
 import { lockOutlook } from './staleLock';
 import { measuredPoints, readReportView } from './reportView';
+import { deleteRuns, readRunFile, runViews } from './runHistoryView';
+import { channelRanges, weightPicture } from './weightPictures';
 import { toWireError } from './wireErrors';
 
 /** Statistics are sent in lots: often enough to fill a table while it is watched, seldom enough not to flood the pipe. */
@@ -36,7 +40,8 @@ const STATISTICS_INTERVAL_MS = 100;
 export class WorkerServer {
   private readonly channel: Channel<WorkerSide, WorkerClientSide>;
   private readonly models = new OpenModels();
-  private readonly masks = new LayerMasks();
+  private readonly weights = new HeldWeights();
+  private readonly masks = new LayerMasks(this.weights);
   private readonly allocations = new AllocationViews();
   private job: { readonly process: JobProcess; readonly done: Promise<void> } | undefined;
 
@@ -64,7 +69,7 @@ export class WorkerServer {
   }
 
   private handlers(): Handlers<WorkerSide> {
-    const { models, masks, allocations } = this;
+    const { models, masks, weights, allocations } = this;
     return {
       'model/open': (access) => {
         const { model, shapes } = models.open(access);
@@ -86,6 +91,14 @@ export class WorkerServer {
       },
       'masks/diversity': ({ patterns }) => ({ diversity: masks.diversity(patterns) }),
       'model/maskBlock': ({ place, pattern, ...access }) => masks.block(models.open(access).layers, place, pattern),
+      'model/weightPicture': ({ question, ...access }) => {
+        const layer = layerNamed(models.open(access).layers, question.layer);
+        return weightPicture(layer, weights.of(layer), question);
+      },
+      'model/channelRanges': ({ layer: name, channel, ...access }) => {
+        const layer = layerNamed(models.open(access).layers, name);
+        return channelRanges(layer, weights.of(layer), channel);
+      },
       'model/graph': ({ graph, ...access }) => {
         const { model, layers, shapes } = models.open(access);
         return modelGraph(model, layers, shapes, graph);
@@ -108,6 +121,7 @@ export class WorkerServer {
       'recipe/outlook': async ({ recipePath }, signal) => ({
         diagnostics: await recipeOutlook(recipePath, allocations, signal),
       }),
+      'recipe/lockEntry': ({ recipePath, layer }) => lockEntry(recipePath, layer),
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),
       'review/compare': (params) => compareForReview(params),
@@ -126,6 +140,9 @@ export class WorkerServer {
       'allocation/frontier': ({ recipePath, pins, precision }, signal) =>
         allocations.frontier(recipePath, pins, precision, measuredPoints(recipePath), signal),
       'report/read': ({ recipePath }) => readReportView(recipePath),
+      'history/list': ({ recipePath }) => ({ runs: runViews(recipePath) }),
+      'history/read': ({ recipePath, id, file }) => ({ text: readRunFile(recipePath, id, file) }),
+      'history/delete': ({ recipePath, ids }) => ({ deleted: deleteRuns(recipePath, ids) }),
       'job/start': (params) => {
         invariant(this.job === undefined, 'a process runs one job');
         const process = new JobProcess(params, {

@@ -1,8 +1,10 @@
 import type { Server } from 'node:http';
 import type { Browser } from 'playwright-core';
 import type { ReviewState } from '../../src/protocol/review';
+import type { HistoryFixtureName } from './fixtures/fixtureHistory';
 import type { FixtureName } from './fixtures/fixtureState';
 import { EditorSession, type SessionOptions } from './host/editorSession';
+import { HistorySession } from './host/historySession';
 import { ReviewSession } from './host/reviewSession';
 import { buildWebview, launchBrowser, startServer } from './host/webviewPage';
 
@@ -14,24 +16,19 @@ async function start(): Promise<{ browser: Browser; server: Server; address: str
   return { browser, ...(await startServer()) };
 }
 
-/** Opens editors for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
-export function editorSuite(): { open(name: FixtureName, options?: SessionOptions): Promise<EditorSession> } {
-  return suiteOf((browser, address, name, options) => EditorSession.open(browser, address, name, options));
-}
-
-/** The same for review panels. */
-export function reviewSuite(): { open(state: ReviewState, options?: SessionOptions): Promise<ReviewSession> } {
-  return suiteOf((browser, address, state, options) => ReviewSession.open(browser, address, state, options));
-}
-
 interface Session {
   allProblems(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-function suiteOf<T, S extends Session>(
-  openSession: (browser: Browser, address: string, what: T, options?: SessionOptions) => Promise<S>,
-): { open(what: T, options?: SessionOptions): Promise<S> } {
+interface Suite<Name, S extends Session> {
+  open(name: Name, options?: SessionOptions): Promise<S>;
+}
+
+/** Opens views for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
+function viewSuite<Name, S extends Session>(
+  openView: (browser: Browser, address: string, name: Name, options?: SessionOptions) => Promise<S>,
+): Suite<Name, S> {
   let open: S[] = [];
   before(async () => {
     shared ??= start();
@@ -51,11 +48,29 @@ function suiteOf<T, S extends Session>(
   return {
     open: async (what, options) => {
       const { browser, address } = await (shared ??= start());
-      const session = await openSession(browser, address, what, options);
+      const session = await openView(browser, address, what, options);
       open.push(session);
       return session;
     },
   };
+}
+
+export function editorSuite(): Suite<FixtureName, EditorSession> {
+  return viewSuite((browser, address, name: FixtureName, options) =>
+    EditorSession.open(browser, address, name, options),
+  );
+}
+
+export function historySuite(): Suite<HistoryFixtureName, HistorySession> {
+  return viewSuite((browser, address, name: HistoryFixtureName, options) =>
+    HistorySession.open(browser, address, name, options),
+  );
+}
+
+export function reviewSuite(): Suite<ReviewState, ReviewSession> {
+  return viewSuite((browser, address, state: ReviewState, options) =>
+    ReviewSession.open(browser, address, state, options),
+  );
 }
 
 /** Closes what the suites shared; mocha has no global teardown without a configuration of its own. */

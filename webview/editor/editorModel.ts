@@ -268,6 +268,20 @@ export class EditorModel {
     return this.host.channel.request('graph/read', { graph }, signal);
   }
 
+  /** A question whose answer one part of the window waits for. */
+  request<K extends 'weight/picture' | 'weight/channels' | 'lock/entry'>(
+    type: K,
+    params: EditorRequests[K]['params'],
+    signal: AbortSignal,
+  ): Promise<EditorRequests[K]['result']> {
+    const send = this.host.channel.request.bind(this.host.channel) as unknown as (
+      type: K,
+      params: EditorRequests[K]['params'],
+      signal: AbortSignal,
+    ) => Promise<EditorRequests[K]['result']>;
+    return send(type, params, signal);
+  }
+
   /** Keeps part of the view's own state over reloads. */
   remember(part: { readonly [K in keyof PersistedViewState]?: PersistedViewState[K] | undefined }): void {
     const kept = Object.entries({ ...this.view, ...part }).filter(([, value]) => value !== undefined);

@@ -15,6 +15,8 @@ export interface HistogramInput {
   readonly histogram: readonly number[];
   /** What a width would leave of the values. */
   readonly levels: readonly number[];
+  /** Least and greatest extent of several grids, when there is not one to draw. */
+  readonly extents?: { readonly narrowest: number; readonly widest: number };
   /** Sentence of figures that follows the range in the picture's label. */
   readonly figures: string;
 }
@@ -31,7 +33,7 @@ export class ValueHistogram {
     this.element.append(this.chart.element, this.table);
   }
 
-  update({ min, max, histogram, levels, figures }: HistogramInput): void {
+  update({ min, max, histogram, levels, figures, extents }: HistogramInput): void {
     const { what } = this;
     this.chart.describe(`Histogram of the ${what} from ${significant(min)} to ${significant(max)}, ${figures}`);
     const step = Math.max(1, Math.ceil(histogram.length / 16));
@@ -52,7 +54,7 @@ export class ValueHistogram {
         }
       }
       histogram.forEach((amount, index) => {
-        const height = amount === 0 ? 0 : Math.max(1, (amount / most) * (bottom - 8));
+        const height = amount === 0 ? 0 : Math.max(1, (amount / most) * (bottom - 10));
         parts.push(
           svgElement('rect', {
             x: index * bin,
@@ -64,6 +66,20 @@ export class ValueHistogram {
           }),
         );
       });
+      if (extents !== undefined) {
+        for (const [reach, at] of [
+          [extents.widest, 2.5],
+          [extents.narrowest, 6.5],
+        ] as const) {
+          const [left, right] = [-reach, reach].map((end) => Math.min(Math.max(x.at(end), 0.5), width - 0.5));
+          parts.push(
+            svgElement('path', {
+              d: `M${left},${at - 2}v4M${left},${at}H${right}M${right},${at - 2}v4`,
+              class: 'grid-extent',
+            }),
+          );
+        }
+      }
       parts.push(svgLine(0, bottom + 0.5, width, bottom + 0.5, 'axis'));
       parts.push(svgText(significant(min), 0, HEIGHT - 3));
       if (min < 0 && max > 0 && x.at(0) > 60 && x.at(0) < width - 60) {

@@ -3,15 +3,18 @@ import type { LayerStatistics, LayerSummary } from '../../src/protocol/model';
 import { bitChip } from '../charts/bitRamp';
 import { figureTable } from '../charts/chart';
 import { element, fill, type Child } from '../controls/element';
+import { Stepper } from '../controls/stepper';
 import { linkButton } from '../controls/toolkit';
 import type { EditorModel, View } from '../editor/editorModel';
 import { loadingLine } from '../editor/messages';
 import { refusals } from '../layers/layerRow';
-import { bytes, compact, exact, layerLoss, share, significant, UNKNOWN } from '../text/numbers';
+import { bytes, compact, count, exact, layerLoss, share, significant, UNKNOWN } from '../text/numbers';
 import { ErrorByBits } from './errorByBits';
 import { ValueHistogram } from './histogram';
 import { evenLevels, symmetricLevels } from './levels';
+import { LatestAnswer } from './latestAnswer';
 import { LossByBits } from './lossByBits';
+import { WeightPictureView } from './weightPicture';
 
 /** What is this layer: stands beside every tab and follows the selection. */
 export class Inspector implements View {
@@ -23,9 +26,22 @@ export class Inspector implements View {
   private readonly inputHistogram = new ValueHistogram('inputs');
   private readonly errorByBits = new ErrorByBits();
   private readonly lossByBits = new LossByBits();
+  private readonly picture: WeightPictureView;
+  private readonly channels: LatestAnswer<'weight/channels'>;
+  private readonly channelStepper = new Stepper('Output channel', (step) => {
+    this.channel = step - 1;
+    this.model.changed();
+  });
+  private readonly lock: LatestAnswer<'lock/entry'>;
+  /** −1 stands for all of them. */
+  private channel = -1;
+  private layerName = '';
   private drawn: readonly unknown[] = [];
 
   constructor(private readonly model: EditorModel) {
+    this.picture = new WeightPictureView(model);
+    this.channels = new LatestAnswer(model, 'weight/channels');
+    this.lock = new LatestAnswer(model, 'lock/entry');
     this.toggle = linkButton('Fold', () => {
       const folded = this.element.classList.toggle('is-folded');
       this.toggle.textContent = folded ? 'Unfold' : 'Fold';
@@ -46,6 +62,7 @@ export class Inspector implements View {
     const { model } = this;
     const layer = model.selected;
     const name = layer?.name ?? '';
+    this.prepare(layer);
     const inputs = [
       layer,
       model.layers,
@@ -58,6 +75,11 @@ export class Inspector implements View {
       model.state?.statistics.error,
       model.statisticsComplete,
       model.sparsity(name),
+      ...this.picture.version,
+      this.channel,
+      this.channels.answer,
+      this.lock.answer,
+      this.lock.failure,
     ];
     if (this.drawn.length > 0 && inputs.every((input, index) => input === this.drawn[index])) {
       return;
@@ -80,10 +102,43 @@ export class Inspector implements View {
     }
     this.heading.textContent = layer.shortName;
     this.heading.title = layer.name;
+    const focused = document.activeElement;
     fill(this.content, ...this.sections(layer));
+    // What was put back is the same element: whoever steps through it with the keyboard goes on.
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.content.contains(focused)) {
+      focused.focus({ preventScroll: true });
+    }
     if (another) {
       this.element.scrollTop = 0;
     }
+  }
+
+  /** Asks for what must be read for this layer. */
+  private prepare(layer: LayerSummary | undefined): void {
+    const { model } = this;
+    this.picture.prepare(layer);
+    if (layer === undefined) {
+      return;
+    }
+    const another = layer.name !== this.layerName;
+    if (another) {
+      this.layerName = layer.name;
+      this.channel = -1;
+    }
+    if (this.gridsByChannel(layer)) {
+      const channel = this.channel < 0 ? {} : { channel: this.channel };
+      this.channels.want({ layer: layer.name, ...channel }, model.layers, !another);
+    }
+    const { recipe } = model.state ?? {};
+    if (recipe !== undefined) {
+      this.lock.want({ layer: layer.name }, recipe, !another);
+    }
+  }
+
+  /** Whether the weight gets a symmetric grid for each output channel. */
+  private gridsByChannel(layer: LayerSummary): boolean {
+    const recipe = this.model.state?.recipe;
+    return recipe?.weightGranularity === 'per-channel' && recipe.weightSymmetric && layer.quantizeWeights.possible;
   }
 
   private sections(layer: LayerSummary): Child[] {
@@ -98,11 +153,13 @@ export class Inspector implements View {
       ),
       this.refused(layer),
       this.weights(layer, statistics),
+      this.weightPicture(layer, statistics),
       this.inputs(layer),
       this.sensitivity(layer),
       this.outputErrors(layer),
       statistics === undefined ? undefined : this.sparsity(layer, statistics),
       this.recipe(layer),
+      this.lockEntry(layer),
     ];
   }
 
@@ -170,23 +227,71 @@ export class Inspector implements View {
       );
     }
     const bits = model.allocated(layer.name)?.weightBits;
-    const grid = bits !== undefined && bits < 16 && layer.quantizeWeights.possible;
+    const narrow = bits !== undefined && bits < 16 && layer.quantizeWeights.possible ? bits : undefined;
+    if (this.gridsByChannel(layer)) {
+      return this.channelWeights(layer, statistics, narrow);
+    }
     const { min, max, histogram, mean, std } = statistics;
+    const recipe = model.state?.recipe;
+    // Grids of channels that are not symmetric are not known before they are laid.
+    const drawn = recipe?.weightGranularity === 'per-channel' ? undefined : narrow;
+    const levels =
+      drawn === undefined
+        ? []
+        : recipe?.weightSymmetric === false
+          ? evenLevels(Math.min(min, 0), Math.max(max, 0), drawn, min, max)
+          : symmetricLevels(min, max, drawn);
     this.histogram.update({
       min,
       max,
       histogram,
-      levels: grid ? symmetricLevels(min, max, bits) : [],
+      levels,
       figures: `mean ${significant(mean)}, standard deviation ${significant(std)}`,
     });
     return section(
-      grid ? `Weights and ${bits}-bit grid` : 'Weights',
+      drawn === undefined ? 'Weights' : `Weights and ${drawn}-bit grid`,
       this.histogram.element,
-      pairs([
-        ['mean', significant(statistics.mean)],
-        ['standard deviation', significant(statistics.std)],
-      ]),
+      spreadPairs(statistics),
     );
+  }
+
+  /** One grid for each output channel: how far they reach, or that of one channel on its own values. */
+  private channelWeights(layer: LayerSummary, statistics: LayerStatistics, bits: number | undefined): HTMLElement {
+    const answer = this.channels.answer?.layer === layer.name ? this.channels.answer : undefined;
+    const one = this.channel >= 0 && answer?.channel?.index === this.channel ? answer.channel : undefined;
+    const shown = one ?? statistics;
+    const several = answer !== undefined && answer.channels > 1;
+    const ranges = several && one === undefined && bits !== undefined ? { ...answer, bits } : undefined;
+    this.histogram.update({
+      min: shown.min,
+      max: shown.max,
+      histogram: shown.histogram,
+      levels: bits === undefined || ranges !== undefined ? [] : symmetricLevels(shown.min, shown.max, bits),
+      figures: `mean ${significant(shown.mean)}, standard deviation ${significant(shown.std)}`,
+      ...(ranges !== undefined && { extents: ranges }),
+    });
+    this.channelStepper.update(
+      this.channel + 1,
+      several ? answer.channels + 1 : 1,
+      this.channel < 0 ? 'all channels' : `channel ${exact(this.channel)} of ${exact(answer?.channels ?? 0)}`,
+    );
+    return section(
+      channelTitle(one?.index, bits, ranges?.channels),
+      this.channelStepper.element,
+      this.histogram.element,
+      ranges === undefined
+        ? undefined
+        : pairs([
+            ['widest grid', gridReach(ranges.widest, ranges.bits)],
+            ['narrowest grid', gridReach(ranges.narrowest, ranges.bits)],
+          ]),
+      spreadPairs(shown),
+    );
+  }
+
+  private weightPicture(layer: LayerSummary, statistics: LayerStatistics | undefined): HTMLElement {
+    this.picture.update(layer, statistics);
+    return section('Picture of the weight', this.picture.element);
   }
 
   private sensitivity(layer: LayerSummary): HTMLElement {
@@ -301,18 +406,80 @@ export class Inspector implements View {
       return undefined;
     }
     const overrides = recipe.overrides.filter((override) => override.layer === layer.name);
-    const open = (label: string) =>
-      linkButton(label, () => this.model.ask('recipe/open', { layer: layer.name }, 'The recipe did not open'));
+    const open = (line: number) =>
+      linkButton(`${recipe.name}:${line}`, () => this.model.ask('recipe/open', { line }, 'The recipe did not open'));
     return section(
       'Recipe',
       ...(overrides.length === 0
         ? [element('div', { class: 'hint', text: `${recipe.name} says nothing of this layer` })]
-        : overrides.flatMap((override) => [
-            open(`${recipe.name}:${override.line}`),
-            element('pre', { text: override.text }),
-          ])),
+        : overrides.flatMap((override) => [open(override.line), element('pre', { text: override.text })])),
     );
   }
+
+  /** What was decided: widths and mask as the lock has them, which the slider does not move. */
+  private lockEntry(layer: LayerSummary): HTMLElement | undefined {
+    const recipe = this.model.state?.recipe;
+    if (recipe === undefined) {
+      return undefined;
+    }
+    const { answer, failure } = this.lock;
+    const { entry, name } = answer ?? {};
+    if (entry === undefined) {
+      const reading = answer === undefined ? 'Reading the lock…' : undefined;
+      const missing = recipe.lock === 'missing' ? 'No lock yet: run Optimize' : undefined;
+      const text = failure ?? reading ?? missing ?? `${name ?? 'The lock'} says nothing of this layer`;
+      return section('Lock', element('div', { class: 'hint', text }));
+    }
+    const { scales } = entry;
+    const rows: [string, Child][] = [
+      ['bits W / A', element('span', { class: 'bit-pair' }, bitChip(entry.weightBits), bitChip(entry.activationBits))],
+      ['mask', entry.mask ?? 'dense'],
+    ];
+    if (scales !== undefined) {
+      const ends = scales.count === 1 ? [scales.min] : [scales.min, scales.max];
+      rows.push([count(scales.count, 'scale'), ends.map((end) => significant(end)).join(' … ')]);
+    }
+    rows.push(['predicted loss', layerLoss(entry.loss)]);
+    if (entry.reason !== undefined) {
+      rows.push(['decided by', entry.reason]);
+    }
+    return section(
+      'Lock',
+      linkButton(`${name ?? ''}:${entry.line}`, () =>
+        this.model.ask('lock/open', { layer: layer.name }, 'The lock did not open'),
+      ),
+      recipe.lock === 'stale'
+        ? element('div', { class: 'hint', text: 'Stale: recipe, model or data changed since' })
+        : undefined,
+      pairs(rows),
+    );
+  }
+}
+
+/** Mean and spread of what a histogram shows. */
+function spreadPairs({ mean, std }: { readonly mean: number; readonly std: number }): HTMLElement {
+  return pairs([
+    ['mean', significant(mean)],
+    ['standard deviation', significant(std)],
+  ]);
+}
+
+/** What the histogram shows: one channel or all, with its grid or the range of them. */
+function channelTitle(channel: number | undefined, bits: number | undefined, grids: number | undefined): string {
+  if (bits === undefined) {
+    return channel === undefined ? 'Weights' : `Weights of channel ${exact(channel)}`;
+  }
+  if (channel !== undefined) {
+    return `Channel ${exact(channel)} and its ${bits}-bit grid`;
+  }
+  return grids === undefined
+    ? `Weights and ${bits}-bit grid`
+    : `Weights and range of ${exact(grids)} ${bits}-bit grids`;
+}
+
+/** "±0.310, step 0.0443": a symmetric grid over the largest magnitude of a channel. */
+function gridReach(peak: number, bits: number): string {
+  return `±${significant(peak)}, step ${significant(peak / (2 ** (bits - 1) - 1))}`;
 }
 
 function section(title: string | undefined, ...content: readonly Child[]): HTMLElement {

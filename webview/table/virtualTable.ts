@@ -17,6 +17,11 @@ export interface VirtualTableOptions<Row> {
   readonly onSelect: (row: Row) => void;
   /** Enter, or a second click on the selected row. `cell` is where a menu may be put. */
   readonly onActivate?: (row: Row, cell: DOMRect) => void;
+  /**
+   * Makes several rows selectable: Ctrl+click or Space adds and takes away, Shift+arrow extends, Ctrl+A takes all. Called
+   * with the keys of all selected rows, by place; `onSelect` then tells of the row under the cursor only.
+   */
+  readonly onSelectMany?: (keys: readonly string[]) => void;
   readonly onSort: (sort: Sort) => void;
   readonly onScroll?: (scrollTop: number) => void;
   readonly rowClass?: (row: Row) => string;
@@ -40,6 +45,7 @@ export class VirtualTable<Row> {
   private indexByKey = new Map<string, number>();
   private sort: Sort | undefined;
   private selected: string | undefined;
+  private many: ReadonlySet<string> = new Set();
   /** Cursor: row −1 is the heading. */
   private cursor = { row: 0, column: 0 };
   private readonly drawn = new Map<number, HTMLElement>();
@@ -51,7 +57,15 @@ export class VirtualTable<Row> {
   constructor(private readonly options: VirtualTableOptions<Row>) {
     this.element = element(
       'div',
-      { class: 'table', attributes: { role: 'grid', tabindex: 0, 'aria-label': options.label } },
+      {
+        class: 'table',
+        attributes: {
+          role: 'grid',
+          tabindex: 0,
+          'aria-label': options.label,
+          'aria-multiselectable': options.onSelectMany === undefined ? undefined : 'true',
+        },
+      },
       element('div', { class: 'table-head-group', attributes: { role: 'rowgroup' } }, this.head),
       this.body,
     );
@@ -108,6 +122,16 @@ export class VirtualTable<Row> {
       this.markRow(row, node);
     }
     this.markCursor();
+  }
+
+  /** Of a table of which several rows can be selected; the cursor goes to `current`. */
+  selectMany(keys: ReadonlySet<string>, current: string | undefined): void {
+    this.many = keys;
+    this.selected = undefined;
+    this.select(current);
+    for (const [row, node] of this.drawn) {
+      this.markRow(row, node);
+    }
   }
 
   get scrollTop(): number {
@@ -234,10 +258,14 @@ export class VirtualTable<Row> {
       },
       column.content === undefined ? text : column.content(row),
     );
-    cell.addEventListener('click', () => {
+    cell.addEventListener('click', (event) => {
       const again = this.selected === this.options.key(row) && document.activeElement === this.element;
       this.cursor = { row: index, column: at };
       this.element.focus({ preventScroll: true });
+      if (this.options.onSelectMany !== undefined && (event.ctrlKey || event.metaKey)) {
+        this.toggle(index);
+        return;
+      }
       this.choose(index);
       if (again) {
         this.options.onActivate?.(row, cell.getBoundingClientRect());
@@ -252,13 +280,43 @@ export class VirtualTable<Row> {
       this.cursor.row = index;
       this.select(this.options.key(row));
       this.options.onSelect(row);
+      this.selectKeys(new Set([this.options.key(row)]));
       this.markCursor();
+    }
+  }
+
+  private toggle(index: number): void {
+    const row = this.rows[index];
+    if (row !== undefined) {
+      const key = this.options.key(row);
+      const keys = new Set(this.many);
+      if (!keys.delete(key)) {
+        keys.add(key);
+      }
+      this.cursor.row = index;
+      this.selected = key;
+      this.options.onSelect(row);
+      this.selectKeys(keys);
+      this.markCursor();
+    }
+  }
+
+  private selectKeys(keys: ReadonlySet<string>): void {
+    if (this.options.onSelectMany !== undefined) {
+      this.many = keys;
+      for (const [row, node] of this.drawn) {
+        this.markRow(row, node);
+      }
+      this.options.onSelectMany(this.rows.map((row) => this.options.key(row)).filter((key) => keys.has(key)));
     }
   }
 
   private markRow(index: number, node: HTMLElement): void {
     const row = this.rows[index];
-    node.setAttribute('aria-selected', String(row !== undefined && this.options.key(row) === this.selected));
+    const key = row === undefined ? undefined : this.options.key(row);
+    const selected =
+      key !== undefined && (this.options.onSelectMany === undefined ? key === this.selected : this.many.has(key));
+    node.setAttribute('aria-selected', String(selected));
   }
 
   private markCursor(): void {
@@ -286,6 +344,10 @@ export class VirtualTable<Row> {
     const page = Math.max(1, Math.floor(this.element.clientHeight / ROW_HEIGHT) - 2);
     const whole = event.ctrlKey || event.metaKey;
     const { row, column } = this.cursor;
+    if (this.options.onSelectMany !== undefined && this.onManyKey(event, whole)) {
+      event.preventDefault();
+      return;
+    }
     switch (event.key) {
       case 'ArrowDown':
         this.moveTo(row + 1, column);
@@ -319,6 +381,33 @@ export class VirtualTable<Row> {
         return;
     }
     event.preventDefault();
+  }
+
+  /** Whether the key was one of those that select several rows. */
+  private onManyKey(event: KeyboardEvent, whole: boolean): boolean {
+    const { row } = this.cursor;
+    if (event.key === ' ' && row >= 0) {
+      this.toggle(row);
+      return true;
+    }
+    if (whole && event.key === 'a') {
+      this.selectKeys(new Set(this.rows.map((one) => this.options.key(one))));
+      return true;
+    }
+    const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const next = this.rows[row + by];
+    if (by !== 0 && event.shiftKey && next !== undefined) {
+      const keys = new Set(this.many).add(this.options.key(next));
+      this.scrollToRow(row + by);
+      this.draw();
+      this.cursor.row = row + by;
+      this.selected = this.options.key(next);
+      this.options.onSelect(next);
+      this.selectKeys(keys);
+      this.markCursor();
+      return true;
+    }
+    return false;
   }
 
   private enter(): void {

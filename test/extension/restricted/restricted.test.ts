@@ -62,7 +62,19 @@ describe('Restricted mode', () => {
     assert.ok(outcome?.status === 'compared' && outcome.diff.same);
   });
 
-  it('offers Open model only above a recipe', async () => {
+  it('shows the history, and neither runs nor deletes from it', async () => {
+    const recipe = sampleFile('resnet20.lathe.json');
+    await vscode.commands.executeCommand('lathe.showHistory', recipe);
+    const view = api.history.find(recipe);
+    assert.ok(view !== undefined);
+    await eventually('the list', () => view.snapshot.runs.status === 'none');
+    assert.equal(view.snapshot.trusted, false);
+    const refused = (error: unknown) => (error as { code: string }).code === 'extension/not-trusted';
+    await assert.rejects(api.history.actions.again(recipe, 'resnet20-20260101-000000'), refused);
+    await assert.rejects(api.history.actions.delete(recipe, ['resnet20-20260101-000000'], false), refused);
+  });
+
+  it('offers above a recipe only what inspects', async () => {
     const document = await vscode.workspace.openTextDocument(sampleFile('resnet20.lathe.json'));
     await vscode.window.showTextDocument(document);
     const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
@@ -71,7 +83,7 @@ describe('Restricted mode', () => {
     );
     assert.deepEqual(
       lenses.map((lens) => lens.command?.command),
-      ['lathe.openModel'],
+      ['lathe.openModel', 'lathe.showHistory'],
     );
   });
 });

@@ -3,29 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame } from 'playwright-core';
 import { root } from '../../../scripts/setup.mjs';
+import { quickSampleRecipe } from '../../support/quickSampleRecipe';
 import { VSCodeWindow } from '../../support/vscode/window';
-
-/** The sample's recipe with few samples and widths, so that a run takes seconds. */
-const quickRecipe = JSON.stringify(
-  {
-    model: 'resnet20.onnx',
-    data: {
-      calibration: { source: 'calibration.npz', inputs: { input: 'x' }, samples: 64 },
-      evaluation: { source: 'evaluation.npz', inputs: { input: 'x' }, labels: 'y', metric: 'top1', samples: 200 },
-      preprocess: { scale: 0.00392156862745098, mean: [0.286], std: [0.353] },
-    },
-    quantization: {
-      weights: { bits: [2, 4, 8] },
-      activations: { bits: [8] },
-      sensitivity: { samples: 32 },
-      optimizer: { method: 'rtn' },
-    },
-    allocation: { minimize: 'loss', budget: { size: 0.2 } },
-    export: { directory: 'compressed' },
-  },
-  null,
-  2,
-);
 
 const pictures = join(root, 'out', 'pictures');
 
@@ -36,7 +15,7 @@ describe('Model editor, as a user sees it', function () {
 
   before(async () => {
     mkdirSync(pictures, { recursive: true });
-    window = await VSCodeWindow.open({ recipe: quickRecipe });
+    window = await VSCodeWindow.open({ recipe: quickSampleRecipe() });
     frame = await window.openModelFromView('resnet20.onnx');
   });
   after(async () => {
@@ -131,6 +110,31 @@ describe('Model editor, as a user sees it', function () {
       .getByRole('treeitem', { name: /Optimize resnet20.*done in/ })
       .first()
       .waitFor();
+  });
+
+  it('draws the weight of a layer, and opens the lock at its entry', async () => {
+    await tab('Layers').click();
+    await layer('layers.6.conv2').click();
+    const picture = frame.locator('.inspector .pixel-pane');
+    await picture.waitFor();
+    await picture.focus();
+    await picture.press('End');
+    await frame.getByText(/^out 63, kernel 2, 2: /).waitFor();
+    await frame.getByRole('radio', { name: 'Zeros' }).click();
+    await frame.locator('.inspector').getByText('No exact zeros').waitFor();
+    await frame
+      .locator('.inspector')
+      .getByRole('button', { name: /^resnet20\.lathe\.lock\.json:\d+$/ })
+      .click();
+    await window.page
+      .getByRole('tab', { name: /resnet20\.lathe\.lock\.json/ })
+      .first()
+      .waitFor();
+    await window.page.locator('.view-line', { hasText: '/layers/layers.6/conv2/Conv' }).first().waitFor();
+    await window.page
+      .getByRole('tab', { name: /^resnet20\.lathe\.lock\.json/ })
+      .first()
+      .click({ button: 'middle' });
   });
 
   it('moves the budget with the keyboard, and the allocation follows', async () => {

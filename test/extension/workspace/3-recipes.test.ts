@@ -117,7 +117,7 @@ describe('Recipes', () => {
     assert.ok(found.some((problem) => problem.message.includes('missing.onnx')));
   });
 
-  it('have Run, Allocate, Open model and Changes since HEAD above them', async () => {
+  it('have Run, Allocate, Open model, Changes since HEAD and History above them', async () => {
     const document = await open('lens.lathe.json', quickRecipe());
     const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
       'vscode.executeCodeLensProvider',
@@ -125,7 +125,7 @@ describe('Recipes', () => {
     );
     assert.deepEqual(
       lenses.map((lens) => lens.command?.command),
-      ['lathe.optimize', 'lathe.allocate', 'lathe.openModel', 'lathe.reviewChanges'],
+      ['lathe.optimize', 'lathe.allocate', 'lathe.openModel', 'lathe.reviewChanges', 'lathe.showHistory'],
     );
     await vscode.commands.executeCommand('lathe.openModel', document.uri);
     await eventually('the model', () => api.editors.find(sampleFile('resnet20.onnx')));

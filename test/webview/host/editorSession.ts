@@ -8,10 +8,13 @@ import {
   type EditorState,
   type EditorViewSide,
 } from '../../../src/protocol/webviewProtocol';
+import type { WeightPictureQuestion } from '../../../src/protocol/weights';
 import type { BlockPlace, PatternName } from '../../../src/protocol/sparsity';
 import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
+import { channelRangesOf, lockEntryOf, pictureOf } from '../fixtures/fixtureWeights';
 import { fixtureGraph } from '../fixtures/fixtureGraph';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
+import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
 import type { ThemeKind } from './webviewPage';
 
 export interface SessionOptions {
@@ -25,15 +28,19 @@ export interface SessionOptions {
 export class EditorSession {
   /** Requests as they arrived: type and parameters. */
   readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  readonly problems: string[] = [];
-  private readonly listeners = new Set<(message: unknown) => void>();
+  readonly problems: string[];
+  /** Requests that fail, with the sentence they fail with. */
+  readonly failures = new Map<string, string>();
   private channel: Channel<EditorHostSide, EditorViewSide> | undefined;
 
   private constructor(
     readonly page: Page,
+    private readonly link: PageLink,
     public state: EditorState,
     private readonly solver: ReturnType<typeof fixture>['solver'],
-  ) {}
+  ) {
+    this.problems = link.problems;
+  }
 
   static async open(
     browser: Browser,
@@ -47,19 +54,7 @@ export class EditorSession {
     });
     const page = await context.newPage();
     const { state, solver } = fixture(name);
-    const session = new EditorSession(page, state, solver);
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        session.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on('pageerror', (error) => session.problems.push(`uncaught: ${error.stack ?? error.message}`));
-    await page.exposeFunction('toHost', (text: string) => {
-      const message: unknown = JSON.parse(text);
-      for (const listener of session.listeners) {
-        listener(message);
-      }
-    });
+    const session = new EditorSession(page, await linkToPage(page), state, solver);
     session.connect();
     await page.goto(`${address}/?theme=${options.theme ?? 'dark'}`);
     await page.waitForSelector('.answer-value');
@@ -74,11 +69,8 @@ export class EditorSession {
     await this.settled();
   }
 
-  /** Two frames later everything asked for is drawn. */
   async settled(): Promise<void> {
-    await this.page.evaluate(
-      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)))),
-    );
+    await settled(this.page);
   }
 
   async resize(width: number): Promise<void> {
@@ -97,6 +89,11 @@ export class EditorSession {
     this.channel?.notify('state/changed', { changed, cleared: [] });
   }
 
+  withoutRecipe(): void {
+    this.state = { ...this.state, recipe: undefined, recipes: [] };
+    this.channel?.notify('state/changed', { changed: { recipes: [] }, cleared: ['recipe'] });
+  }
+
   run(command: EditorNotifications['view/run']['command']): void {
     this.channel?.notify('view/run', { command });
   }
@@ -107,8 +104,7 @@ export class EditorSession {
 
   /** Console errors, exceptions and violations of the content security policy. */
   async allProblems(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
-    return [...this.problems, ...violations.map((violation) => `policy: ${violation}`)];
+    return [...this.problems, ...(await policyViolations(this.page))];
   }
 
   async close(): Promise<void> {
@@ -117,20 +113,8 @@ export class EditorSession {
   }
 
   private connect(): void {
-    const { page, listeners } = this;
     this.channel = new Channel<EditorHostSide, EditorViewSide>(
-      {
-        send: (message) => {
-          // As text: Playwright's own serialisation takes minutes for a model of thousands of layers.
-          void page
-            .evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
-            .catch(() => undefined);
-        },
-        onMessage: (listener) => {
-          listeners.add(listener);
-          return { dispose: () => listeners.delete(listener) };
-        },
-      },
+      this.link,
       this.handlers(),
       { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
       { version: WEBVIEW_PROTOCOL_VERSION },
@@ -165,6 +149,10 @@ export class EditorSession {
       <T>(type: string, result: (params: never) => T) =>
       (params: unknown): T => {
         this.requests.push({ type, params });
+        const failure = this.failures.get(type);
+        if (failure !== undefined) {
+          throw new Error(failure);
+        }
         return result(params as never);
       };
     const nothing = (type: string) => note(type, () => null);
@@ -185,6 +173,14 @@ export class EditorSession {
       'sparsity/block': note('sparsity/block', ({ place, pattern }: { place: BlockPlace; pattern: PatternName }) =>
         blockOf(this.layers, place, pattern),
       ),
+      'weight/picture': note('weight/picture', ({ question }: { question: WeightPictureQuestion }) =>
+        pictureOf(this.layers, question),
+      ),
+      'weight/channels': note('weight/channels', ({ layer, channel }: { layer: string; channel?: number }) =>
+        channelRangesOf(this.layers, layer, channel),
+      ),
+      'lock/entry': note('lock/entry', ({ layer }: { layer: string }) => lockEntryOf(this.state, layer)),
+      'lock/open': nothing('lock/open'),
       'graph/read': note('graph/read', ({ graph }) => {
         const { model } = this.state;
         return fixtureGraph(model.status === 'ready' ? model.value.layers : [], graph);

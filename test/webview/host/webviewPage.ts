@@ -24,6 +24,7 @@ export async function buildWebview(): Promise<void> {
     outdir: assets,
     entryPoints: {
       editor: join(repository, 'webview/editor/editor.ts'),
+      history: join(repository, 'webview/history/history.ts'),
       review: join(repository, 'webview/review/review.ts'),
     },
     loader: { '.ttf': 'file', '.svg': 'text' },
@@ -31,8 +32,12 @@ export async function buildWebview(): Promise<void> {
   });
 }
 
+/** Bundles that pages are made of. */
+export type ViewName = 'editor' | 'history' | 'review';
+const views: readonly ViewName[] = ['editor', 'history', 'review'];
+
 /** A page as VS Code makes it: the extension's content security policy, the theme's variables, `acquireVsCodeApi`. */
-function page(theme: ThemeKind, bundle: 'editor' | 'review'): string {
+function page(theme: ThemeKind, view: ViewName): string {
   const { bodyClass, kind, variables } = themes[theme];
   const policy = [
     "default-src 'none'",
@@ -50,7 +55,7 @@ function page(theme: ThemeKind, bundle: 'editor' | 'review'): string {
     <meta http-equiv="Content-Security-Policy" content="${policy}">
     <meta property="csp-nonce" content="${nonce}">
     <link rel="stylesheet" href="/webviewDefaults.css">
-    <link rel="stylesheet" href="/${bundle}.css">
+    <link rel="stylesheet" href="/${view}.css">
     <title>Lathe</title>
     <script nonce="${nonce}">
       for (const [name, value] of Object.entries(${JSON.stringify(variables)})) {
@@ -69,7 +74,7 @@ function page(theme: ThemeKind, bundle: 'editor' | 'review'): string {
   </head>
   <body class="${bodyClass}" data-vscode-theme-kind="${kind}">
     <div id="root"></div>
-    <script type="module" nonce="${nonce}" src="/${bundle}.js"></script>
+    <script type="module" nonce="${nonce}" src="/${view}.js"></script>
   </body>
 </html>
 `;
@@ -84,7 +89,8 @@ export async function startServer(): Promise<{ server: Server; address: string }
     if (url.pathname === '/') {
       const wanted = themeKinds.find((kind) => kind === url.searchParams.get('theme')) ?? 'dark';
       response.setHeader('content-type', 'text/html');
-      response.end(page(wanted, url.searchParams.get('view') === 'review' ? 'review' : 'editor'));
+      const wantedView = views.find((view) => view === url.searchParams.get('view')) ?? 'editor';
+      response.end(page(wanted, wantedView));
       return;
     }
     if (url.pathname === '/favicon.ico') {

@@ -1,0 +1,128 @@
+import { strict as assert } from 'node:assert';
+import * as vscode from 'vscode';
+import type { LatheApi } from '../../../src/extension/extension';
+import type { RunView } from '../../../src/protocol/history';
+import {
+  activateLathe,
+  closeAll,
+  eventually,
+  exists,
+  quickRecipe,
+  readText,
+  scratchFile,
+  writeText,
+} from '../support/lathe';
+
+describe('History', function () {
+  this.timeout(300_000);
+  let api: LatheApi;
+  const recipe = scratchFile('kept/kept.lathe.json');
+  const recipeText = (size: number) =>
+    quickRecipe('../../sample/resnet20.onnx', { allocation: { minimize: 'loss', budget: { size } } }).replaceAll(
+      '"../sample/',
+      '"../../sample/',
+    );
+  const runs = (): readonly RunView[] => {
+    const state = api.history.find(recipe)?.snapshot.runs;
+    return state?.status === 'ready' ? state.value : [];
+  };
+  async function run(size: number): Promise<void> {
+    await writeText(recipe, recipeText(size));
+    const job = await api.jobs.start('run', recipe);
+    const { status, error } = await job.done;
+    assert.equal(status, 'done', error?.message);
+  }
+  const tabLabels = () => vscode.window.tabGroups.all.flatMap((group) => group.tabs.map(({ label }) => label));
+
+  before(async () => {
+    api = await activateLathe();
+  });
+  after(closeAll);
+
+  it('opens empty, and follows the runs as they end', async () => {
+    await writeText(recipe, recipeText(0.2));
+    await vscode.commands.executeCommand('lathe.showHistory', recipe);
+    const view = api.history.find(recipe);
+    await eventually('the list', () => view?.snapshot.runs.status === 'none');
+    await eventually('its tab', () => tabLabels().includes('History of kept.lathe.json'));
+    await run(0.2);
+    await eventually('the first run', () => runs().length === 1);
+    await run(0.15);
+    await eventually('the second run', () => runs().length === 2);
+    const [newer, older] = runs();
+    assert.deepEqual([newer?.budget, older?.budget], [{ size: 0.15 }, { size: 0.2 }]);
+    assert.deepEqual([newer?.isPresentRecipe, older?.isPresentRecipe], [true, false]);
+    assert.ok(newer!.size < older!.size && newer!.size <= 0.15);
+    assert.equal(newer?.settings?.optimizer, 'rtn');
+    await vscode.commands.executeCommand('lathe.showHistory', recipe);
+    assert.equal(api.history.find(recipe), view, 'one panel a recipe');
+  });
+
+  it('compares two runs side by side, read-only', async () => {
+    const [newer, older] = runs();
+    await api.history.actions.compare(recipe, [newer!.id, older!.id]);
+    await eventually('the comparison', () =>
+      tabLabels().some((label) => label.includes(older!.id) && label.includes(newer!.id)),
+    );
+    const kept = await eventually('the kept recipe', () =>
+      vscode.workspace.textDocuments.find(
+        ({ uri }) => uri.scheme === 'lathe-run' && uri.path === recipe.path && uri.query.includes(older!.id),
+      ),
+    );
+    assert.equal(kept.getText(), recipeText(0.2));
+    assert.equal(vscode.workspace.fs.isWritableFileSystem('lathe-run'), undefined);
+    // What was kept is no recipe of the workspace: it has no problems and offers nothing to run.
+    assert.deepEqual(vscode.languages.getDiagnostics(kept.uri), []);
+    await assert.rejects(
+      api.history.actions.compare(recipe, [newer!.id]),
+      (error: unknown) => (error as { code: string }).code === 'extension/wrong-selection',
+    );
+  });
+
+  it('opens the report of a run for reading', async () => {
+    const [, older] = runs();
+    await api.history.actions.openReport(recipe, older!.id);
+    await eventually('the preview', () => tabLabels().some((label) => /kept\.lathe\.report\.md/.test(label)));
+  });
+
+  it('brings a recipe that changed back into a file of its own, and runs one that did not', async () => {
+    const [newer, older] = runs();
+    const first = await api.history.actions.again(recipe, older!.id);
+    const written = vscode.Uri.file(first.written!);
+    assert.deepEqual(
+      [first.started, written.path],
+      [false, `${recipe.path.replace(/kept\.lathe\.json$/, older!.id)}.lathe.json`],
+    );
+    assert.equal(await readText(written), recipeText(0.2));
+    assert.equal(await readText(recipe), recipeText(0.15));
+    const second = await api.history.actions.again(recipe, older!.id);
+    assert.notEqual(second.written, first.written);
+    assert.ok(await exists(vscode.Uri.file(second.written!)));
+    const third = await api.history.actions.again(recipe, newer!.id);
+    assert.deepEqual(third, { started: true });
+    const [job] = api.jobs.all;
+    assert.equal(job?.snapshot.recipePath, recipe.fsPath);
+    await eventually('the state', () => api.history.find(recipe)?.snapshot.running === true);
+    assert.equal((await job.done).status, 'done');
+    await eventually('the third run', () => runs().length === 3);
+    assert.equal(api.history.find(recipe)?.snapshot.running, false);
+  });
+
+  it('deletes runs and nothing else', async () => {
+    const [newest, ...others] = runs();
+    const deleted = await api.history.actions.delete(
+      recipe,
+      others.map(({ id }) => id),
+      false,
+    );
+    assert.equal(deleted, 2);
+    await api.history.find(recipe)!.refresh();
+    assert.deepEqual(
+      runs().map(({ id }) => id),
+      [newest!.id],
+    );
+    for (const name of ['kept.lathe.json', 'kept.lathe.report.json', 'compressed/kept.onnx']) {
+      assert.ok(await exists(vscode.Uri.joinPath(recipe, '..', name)), name);
+    }
+  });
+});
