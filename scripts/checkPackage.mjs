@@ -54,7 +54,7 @@ const BUNDLE_BYTES = {
   'extension/dist/worker.js': 1100e3,
   'extension/dist/webview/editor.js': 450e3,
   'extension/dist/webview/editor.css': 60e3,
-  'extension/dist/webview/review.js': 180e3,
+  'extension/dist/webview/review.js': 210e3,
   'extension/dist/webview/review.css': 30e3,
   'extension/dist/webview/history.js': 300e3,
   'extension/dist/webview/history.css': 60e3,

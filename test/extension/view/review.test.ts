@@ -44,6 +44,7 @@ function prepare(workspace: string): void {
   git('add', 'sample/resnet20.lathe.json', 'sample/resnet20.lathe.lock.json');
   git('commit', '--quiet', '--message', 'Compress to a fifth');
   writeFileSync(path, recipe(0.15));
+  writeFileSync(join(workspace, 'sample', 'other.lathe.json'), recipe(0.3));
   lathe('allocate');
 }
 
@@ -153,5 +154,28 @@ describe('Review, as a user sees it', function () {
     const editor = await window.frameWith('.inspector');
     const short = selected.split('/').at(-2)!;
     await editor.locator('.inspector').getByText(new RegExp(short)).first().waitFor();
+  });
+
+  it('compares two files selected in the explorer', async () => {
+    const { page } = window;
+    await page.locator('.activitybar .action-label[aria-label^="Explorer"]').click();
+    const item = (name: string) => page.locator('.explorer-folders-view').getByRole('treeitem', { name }).first();
+    await item('sample').waitFor();
+    // VS Code opens the folder of the file in front by itself, a moment later.
+    await page.waitForTimeout(2000);
+    if ((await item('sample').getAttribute('aria-expanded')) === 'false') {
+      await item('sample').click();
+    }
+    await item('other.lathe.json').click();
+    await item('resnet20.lathe.json').click({ modifiers: ['Control'] });
+    await item('resnet20.lathe.json').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Review Changes' }).click();
+    await page
+      .getByRole('tab', { name: /Changes: resnet20\.lathe\.json/ })
+      .first()
+      .waitFor();
+    const shown = 'sample/other.lathe.json → sample/resnet20.lathe.json';
+    const both = await window.frameWith(`.facts[title="${shown}"]`);
+    await both.getByRole('row', { name: /allocation\.budget\.size 0\.3 0\.15/ }).waitFor();
   });
 });
