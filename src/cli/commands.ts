@@ -133,6 +133,21 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./recipeCommands')).historyCommand,
   },
   {
+    name: 'export',
+    about: 'Write what a lock decided in the form of another tool.',
+    details:
+      'ort-overrides: TensorQuantOverrides of ONNX Runtime; modelopt: quant_cfg of NVIDIA ModelOpt; netron: an attachment\n' +
+      'with widths, patterns and losses. What the other tool cannot do as the lock says is listed.',
+    arguments: [recipe],
+    options: [
+      { name: '--format', value: 'ort-overrides|modelopt|netron', about: 'What to write.' },
+      { name: '--out', value: 'F', about: 'The file; by default beside the recipe, named after it.' },
+      { name: '--force', about: 'Write over the file if it is there.' },
+      ...shared,
+    ],
+    load: async () => (await import('./recipeCommands')).exportCommand,
+  },
+  {
     name: 'check',
     about: 'Say whether lock and report still follow from the recipe.',
     details:

@@ -275,6 +275,17 @@ export const historySchema = Type.Object(
 );
 export type HistoryOutput = Type.Static<typeof historySchema>;
 
+export const exportSchema = Type.Object(
+  {
+    recipe: Type.String(),
+    format: Type.String(),
+    path: Type.String({ description: 'The file written.' }),
+    notes: Type.Array(Type.String(), { description: 'What the other tool will not do as the lock says.' }),
+  },
+  root('export', 'lathe export --json', 'A lock in the form of another tool.'),
+);
+export type ExportOutput = Type.Static<typeof exportSchema>;
+
 export const allocateSchema = Type.Object(
   {
     recipe: Type.String(),

@@ -4,6 +4,7 @@ export { analyzeCommand } from './analyzeCommand';
 export { checkCommand } from './checkCommand';
 export { diffCommand } from './diffCommand';
 export { evaluateCommand } from './evaluateCommand';
+export { exportCommand } from './exportCommand';
 export { historyCommand } from './historyCommand';
 export { initCommand } from './initCommand';
 export { maskCommand } from './maskCommand';

@@ -7,6 +7,7 @@ import {
   analyzeSchema,
   checkSchema,
   evaluateSchema,
+  exportSchema,
   historySchema,
   initSchema,
   inspectSchema,
@@ -27,6 +28,7 @@ export function schemaFiles(): ReadonlyMap<string, string> {
     maskSchema,
     diffSchema,
     checkSchema,
+    exportSchema,
     historySchema,
   ];
   return new Map(schemas.map((schema) => [(schema as { $id: string }).$id, `${JSON.stringify(schema, null, 2)}\n`]));

@@ -5,8 +5,6 @@ import { baseName, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { DocumentServices } from './modelDocument';
 import { runUri } from './runDocuments';
 
-/** Command of the review of changes, where this build has it: shows two files layer by layer. */
-const REVIEW_COMMAND = 'lathe.reviewChanges';
 /** Names tried for a recipe brought back. */
 const MOST_NAMES = 1000;
 
@@ -26,15 +24,6 @@ export class HistoryActions {
       throw extensionError('extension/wrong-selection', vscode.l10n.t('Select two runs to compare.'));
     }
     const title = vscode.l10n.t('{0} ↔ {1}', older, newer);
-    const commands = await vscode.commands.getCommands(true);
-    if (commands.includes(REVIEW_COMMAND)) {
-      await vscode.commands.executeCommand(
-        REVIEW_COMMAND,
-        runUri(recipe, older, 'lock'),
-        runUri(recipe, newer, 'lock'),
-      );
-      return;
-    }
     const pairs = (['recipe', 'lock', 'report'] as const).map((file) => {
       const left = runUri(recipe, older, file);
       return [left, left, runUri(recipe, newer, file)] as const;

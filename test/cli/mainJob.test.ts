@@ -65,6 +65,47 @@ describe('lathe: the main job', () => {
     assert.ok(out.split('\n').every((line) => line.length <= 100));
   });
 
+  it('writes its decisions for other tools, and nothing over a file that is there', () => {
+    const lock = JSON.parse(read('quick.lathe.lock.json')) as {
+      layers: { name: string; weights: { bits: number; container: string }; input: { bits: number; scale: number } }[];
+    };
+    const written = (format: string): { path: string; value: Record<string, unknown> } => {
+      const { path } = assertSchema(
+        'export',
+        lathe(['export', recipe, '--format', format, '--json'], { cwd: folder.path }).out,
+      ) as { path: string };
+      return { path, value: JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown> };
+    };
+    const overrides = written('ort-overrides').value as Record<string, Record<string, unknown>[]>;
+    const first = lock.layers[0]!;
+    assert.deepEqual(overrides['conv1.weight'], [
+      { quant_type: first.weights.container === 'int4' ? 'QInt4' : 'QInt8', symmetric: true, axis: 0 },
+    ]);
+    assert.deepEqual(overrides.input, [{ quant_type: 'QUInt8', scale: first.input.scale, zero_point: 73 }]);
+    // Layers that read one value share its entry.
+    assert.ok(Object.keys(overrides).length > lock.layers.length);
+
+    const config = (written('modelopt').value as { quant_cfg: Record<string, unknown> }).quant_cfg;
+    assert.deepEqual(config['*'], { enable: false });
+    assert.deepEqual(config['conv1.weight_quantizer'], { enable: true, num_bits: first.weights.bits, axis: 0 });
+    assert.equal(Object.keys(config).length, 1 + 2 * lock.layers.length);
+
+    const netron = written('netron');
+    const { signature, metrics } = netron.value as { signature: string; metrics: { target: string; value: number }[] };
+    assert.equal(signature, 'netron:attachment');
+    assert.equal(metrics.length, 3 * lock.layers.length);
+    assert.deepEqual([metrics[0]!.target, metrics[0]!.value], [first.name, first.weights.bits]);
+
+    const again = lathe(['export', recipe, '--format', 'netron'], { cwd: folder.path });
+    assert.equal(again.code, 2);
+    assert.match(again.err, /a file that is not there yet, or --force/);
+    assert.equal(lathe(['export', recipe, '--format', 'netron', '--force'], { cwd: folder.path }).code, 0);
+    assert.match(lathe(['export', recipe, '--format', 'gguf']).err, /ort-overrides, modelopt, netron/);
+    for (const suffix of ['ort-overrides', 'modelopt', 'netron']) {
+      rmSync(join(folder.path, `quick.${suffix}.json`));
+    }
+  });
+
   it('keeps every run with its settings and results: listed, compared, brought back, deleted', () => {
     const list = () =>
       assertSchema('history', lathe(['history', recipe, '--json'], { cwd: folder.path }).out).runs as {
