@@ -39,7 +39,10 @@ interface Loaded {
 function diffTexts(before: Loaded, after: Loaded): Omit<FileDiff, 'before' | 'after'> {
   switch (before.kind) {
     case 'model':
-      return diffModels(openModel(before.path), openModel(after.path));
+      return diffModels(
+        { path: before.path, model: openModel(before.path) },
+        { path: after.path, model: openModel(after.path) },
+      );
     case 'lock':
       return diffLocks(parseLock(before.text, before.path), parseLock(after.text, after.path));
     case 'report':
