@@ -59,7 +59,7 @@ const bundles = [
     minify: production,
     logLevel: 'warning',
     outdir: 'dist/webview',
-    entryPoints: { editor: 'webview/editor/editor.ts' },
+    entryPoints: { editor: 'webview/editor/editor.ts', compare: 'webview/compare/compare.ts' },
     loader: { '.ttf': 'file', '.svg': 'text' },
     plugins: [inlineWorker],
   },

@@ -15,6 +15,7 @@ const allowed = [
   [/^extension\/LICENSE(\.txt|\.md)?$/, true],
   [/^extension\/dist\/(extension|worker)\.js$/, true],
   [/^extension\/dist\/webview\/editor\.(js|css)$/, true],
+  [/^extension\/dist\/webview\/compare\.(js|css)$/, true],
   [/^extension\/dist\/webview\/[\w-]+\.ttf$/, false],
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
   [/^extension\/media\/(icon\.png|lathe\.svg|walkthrough\/\w+\.md)$/, true],
@@ -54,6 +55,8 @@ const BUNDLE_BYTES = {
   'extension/dist/worker.js': 1100e3,
   'extension/dist/webview/editor.js': 450e3,
   'extension/dist/webview/editor.css': 60e3,
+  'extension/dist/webview/compare.js': 250e3,
+  'extension/dist/webview/compare.css': 40e3,
 };
 
 /** Throws a sentence for each file too many and each that is missing. */

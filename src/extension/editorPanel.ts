@@ -9,12 +9,21 @@ import {
   type EditorTab,
   type EditorViewSide,
 } from '../protocol/webviewProtocol';
-import { editorHtml } from './editorHtml';
 import type { EditorActions } from './editorActions';
 import { toWireError } from './errors';
 import type { Log } from './log';
 import type { ModelDocument } from './modelDocument';
-import { parseBudget, parseCount, parsePattern, parsePatterns, parsePins, parsePlace, parseText } from './webviewInput';
+import { webviewHtml } from './webviewHtml';
+import {
+  parseBudget,
+  parseCount,
+  parsePattern,
+  parsePatterns,
+  parsePins,
+  parsePlace,
+  parseRelation,
+  parseText,
+} from './webviewInput';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
 export class EditorPanel implements vscode.Disposable {
@@ -22,6 +31,7 @@ export class EditorPanel implements vscode.Disposable {
   private readonly channel: Channel<EditorHostSide, EditorViewSide>;
   private currentTab: EditorTab = 'overview';
   private isReady = false;
+  private tabWhenReady: EditorTab | undefined;
 
   constructor(
     readonly document: ModelDocument,
@@ -65,11 +75,21 @@ export class EditorPanel implements vscode.Disposable {
         }
       }),
     );
-    webview.html = editorHtml(webview, assets);
+    webview.html = webviewHtml(webview, assets, 'editor');
   }
 
   get tab(): EditorTab {
     return this.currentTab;
+  }
+
+  /** Selects a layer and shows it in the table; a view that is still loading does so when it is ready. */
+  showLayer(layer: string): void {
+    this.document.selectLayer(layer);
+    if (this.isReady) {
+      this.run({ type: 'showTab', tab: 'layers' });
+    } else {
+      this.tabWhenReady = 'layers';
+    }
   }
 
   run(command: EditorCommand): void {
@@ -86,6 +106,12 @@ export class EditorPanel implements vscode.Disposable {
     return {
       'view/ready': () => {
         this.isReady = true;
+        if (this.tabWhenReady !== undefined) {
+          const tab = this.tabWhenReady;
+          this.tabWhenReady = undefined;
+          // After the answer: the view shows nothing before it has the state.
+          setTimeout(() => this.run({ type: 'showTab', tab }), 0);
+        }
         return document.snapshot;
       },
       'view/selectLayer': ({ layer }) => {
@@ -136,6 +162,10 @@ export class EditorPanel implements vscode.Disposable {
       },
       'model/openCompressed': async () => {
         await actions.openCompressed(document);
+        return null;
+      },
+      'model/compare': async ({ relation }) => {
+        await actions.compareRelated(document, parseRelation(relation));
         return null;
       },
       'model/reload': () => {

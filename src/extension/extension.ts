@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import { registerCommands } from './commands';
+import { Comparisons } from './comparisons';
 import { EditorActions } from './editorActions';
 import { FilesTree } from './filesTree';
 import { JobManager } from './jobManager';
 import { JobNotifications } from './jobNotifications';
 import { JobsTree } from './jobsTree';
+import { LocalCopies } from './localCopies';
 import { Log } from './log';
 import { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
@@ -24,6 +26,7 @@ export interface LatheApi {
   readonly jobs: JobManager;
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
+  readonly comparisons: Comparisons;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -35,12 +38,13 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const worker = store.add(new WorkerClient(script, log));
   const recipes = store.add(new RecipeIndex(worker));
   const jobs = store.add(new JobManager(script, context.logUri, recipes, log));
-  const services: DocumentServices = { worker, recipes, jobs, log };
+  const copies = store.add(new LocalCopies());
+  const services: DocumentServices = { worker, recipes, jobs, copies, log };
   const actions = new EditorActions(services);
-  const editors = new ModelEditorProvider(
-    vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview'),
-    services,
-    actions,
+  const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+  const editors = new ModelEditorProvider(assets, services, actions);
+  const comparisons = store.add(
+    new Comparisons(assets, { worker, copies, log, openModel: (uri, layer) => editors.openLayer(uri, layer) }),
   );
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
@@ -50,6 +54,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   store.add(new RecipeLayers(worker));
   store.add(new RecipeSchema(vscode.Uri.joinPath(context.extensionUri, 'schemas')));
   store.add(editors.register());
+  store.add(comparisons.register());
   store.add(files.register());
   store.add(jobsTree.register());
   store.add(
@@ -57,10 +62,11 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       ...services,
       editors,
       actions,
+      comparisons,
       files,
       extensionUri: context.extensionUri,
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors, actions };
+  return { workerPid: () => worker.pid, jobs, editors, actions, comparisons };
 }

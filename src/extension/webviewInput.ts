@@ -1,6 +1,7 @@
 import { LatheError } from '../base/errors';
 import { LARGEST_GROUP, type BlockPlace, type PatternName } from '../protocol/sparsity';
-import type { Budget, Pin } from '../protocol/webviewProtocol';
+import type { SideName } from '../protocol/comparison';
+import type { Budget, Pin, RelatedModel } from '../protocol/webviewProtocol';
 
 /** Rows and columns of a block that may be asked for at once. */
 const LARGEST_BLOCK = 128;
@@ -12,6 +13,20 @@ const MOST_PATTERNS = 64;
 export function parseText(value: unknown, longest = 65_536): string {
   if (typeof value !== 'string' || value.length > longest) {
     throw malformed('a text');
+  }
+  return value;
+}
+
+export function parseSide(value: unknown): SideName {
+  if (value !== 'before' && value !== 'after') {
+    throw malformed('a side');
+  }
+  return value;
+}
+
+export function parseRelation(value: unknown): RelatedModel['relation'] {
+  if (value !== 'float' && value !== 'compressed' && value !== 'diff') {
+    throw malformed('a relation');
   }
   return value;
 }

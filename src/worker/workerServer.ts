@@ -14,11 +14,13 @@ import {
 } from '../protocol/workerProtocol';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
+import { compareOpenModels } from './compareModels';
 import { JobProcess } from './jobProcess';
 import { LayerMasks } from './layerMasks';
 import { layerStatistics } from './layerStatistics';
 import { lockState } from './lockState';
 import { modelGraph } from './modelGraph';
+import { modelKin } from './modelKin';
 import { summarizeModel } from './modelSummary';
 import { OpenModels } from './openModels';
 import { recipeEdits } from './recipeEdits';
@@ -88,6 +90,8 @@ export class WorkerServer {
         const { model, layers, shapes } = models.open(access);
         return modelGraph(model, layers, shapes, graph);
       },
+      'model/compare': ({ before, after }, signal) => compareOpenModels(models, before, after, signal),
+      'model/kin': ({ path, recipePaths }) => modelKin(path, recipePaths),
       'model/initRecipe': ({ path }) => {
         const { model } = models.open({ path, followExternalData: true });
         const folder = dirname(path);

@@ -1,32 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { EditorSession } from './host/editorSession';
 import { themeKinds } from './host/webviewPage';
+import { violations } from './axe';
 import { editorSuite } from './editorSuite';
-
-const axeSource = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-  }[];
-}
-
-async function violations(editor: EditorSession): Promise<string[]> {
-  await editor.page.evaluate(axeSource);
-  const result = await editor.page.evaluate(() =>
-    (window as unknown as { axe: { run(options: object): Promise<AxeResult> } }).axe.run({
-      resultTypes: ['violations'],
-    }),
-  );
-  return result.violations.flatMap((violation) =>
-    violation.nodes
-      .slice(0, 3)
-      .map((node) => `${violation.id}: ${node.html.slice(0, 160)} ${(node.failureSummary ?? '').slice(0, 200)}`),
-  );
-}
 
 describe('webview accessibility', function () {
   // The checker looks at every element of five states of the window.
@@ -39,11 +14,11 @@ describe('webview accessibility', function () {
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
       for (const tab of ['Overview', 'Layers', 'Graph', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
-        assert.deepEqual(await violations(editor), [], tab);
+        assert.deepEqual(await violations(editor.page), [], tab);
       }
       await editor.page.locator('.skyline svg').focus();
       await editor.page.keyboard.press('Enter');
-      assert.deepEqual(await violations(editor), [], 'menu');
+      assert.deepEqual(await violations(editor.page), [], 'menu');
       await editor.page.keyboard.press('Escape');
       await editor.showTab('Sparsity');
       await editor.page.locator('.block-pane').focus();
@@ -52,11 +27,11 @@ describe('webview accessibility', function () {
         await editor.page.getByRole('button', { name }).click();
       }
       await editor.settled();
-      assert.deepEqual(await violations(editor), [], 'tables of the sparsity view');
+      assert.deepEqual(await violations(editor.page), [], 'tables of the sparsity view');
       await editor.showTab('Layers');
       await editor.page.getByRole('button', { name: 'Columns' }).click();
       await editor.settled();
-      assert.deepEqual(await violations(editor), [], 'columns');
+      assert.deepEqual(await violations(editor.page), [], 'columns');
     });
   }
 
@@ -65,7 +40,7 @@ describe('webview accessibility', function () {
       const editor = await suite.open(name, { width: 600 });
       for (const tab of ['Overview', 'Layers', 'Graph', 'Bits', 'Sparsity'] as const) {
         await editor.showTab(tab);
-        assert.deepEqual(await violations(editor), [], tab);
+        assert.deepEqual(await violations(editor.page), [], tab);
       }
     });
   }

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http';
 import type { Browser } from 'playwright-core';
 import type { FixtureName } from './fixtures/fixtureState';
+import type { ComparisonName } from './fixtures/fixtureComparison';
+import { CompareSession } from './host/compareSession';
 import { EditorSession, type SessionOptions } from './host/editorSession';
 import { buildWebview, launchBrowser, startServer } from './host/webviewPage';
 
@@ -14,7 +16,25 @@ async function start(): Promise<{ browser: Browser; server: Server; address: str
 
 /** Opens editors for one suite: one browser for all suites, a fresh window for each test, closed and checked after it. */
 export function editorSuite(): { open(name: FixtureName, options?: SessionOptions): Promise<EditorSession> } {
-  let open: EditorSession[] = [];
+  return suiteOf((browser, address, name: FixtureName, options) => EditorSession.open(browser, address, name, options));
+}
+
+/** The same for comparisons. */
+export function compareSuite(): { open(name: ComparisonName, options?: SessionOptions): Promise<CompareSession> } {
+  return suiteOf((browser, address, name: ComparisonName, options) =>
+    CompareSession.open(browser, address, name, options),
+  );
+}
+
+interface Session {
+  allProblems(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+function suiteOf<Name, S extends Session>(
+  openSession: (browser: Browser, address: string, name: Name, options?: SessionOptions) => Promise<S>,
+): { open(name: Name, options?: SessionOptions): Promise<S> } {
+  let open: S[] = [];
   before(async () => {
     shared ??= start();
     await shared;
@@ -33,7 +53,7 @@ export function editorSuite(): { open(name: FixtureName, options?: SessionOption
   return {
     open: async (name, options) => {
       const { browser, address } = await (shared ??= start());
-      const session = await EditorSession.open(browser, address, name, options);
+      const session = await openSession(browser, address, name, options);
       open.push(session);
       return session;
     },

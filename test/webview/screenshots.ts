@@ -1,7 +1,9 @@
 /** Pictures of the model editor in every theme, for the documentation: `npx tsx test/webview/screenshots.ts [PART OF A NAME]`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ComparisonName } from './fixtures/fixtureComparison';
 import type { FixtureName } from './fixtures/fixtureState';
+import { CompareSession } from './host/compareSession';
 import { EditorSession, type SessionOptions } from './host/editorSession';
 import { buildWebview, launchBrowser, startServer, themeKinds } from './host/webviewPage';
 
@@ -83,6 +85,15 @@ const pictures: readonly Picture[] = [
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
 ];
 
+const comparisons: readonly {
+  readonly name: string;
+  readonly fixture: ComparisonName;
+  readonly options: SessionOptions;
+}[] = [
+  ...themeKinds.map((theme) => ({ name: `compare-${theme}`, fixture: 'compressed' as const, options: { theme } })),
+  { name: 'compare-light-narrow', fixture: 'compressed', options: { theme: 'light', width: 640 } },
+];
+
 async function main(): Promise<void> {
   const target = join(__dirname, '../../docs/images/webview');
   mkdirSync(target, { recursive: true });
@@ -117,6 +128,13 @@ async function main(): Promise<void> {
     await editor.settled();
     await editor.page.screenshot({ path: join(target, `${name}.png`) });
     await editor.close();
+  }
+  for (const { name, fixture, options } of comparisons.filter((one) => one.name.includes(wanted))) {
+    const session = await CompareSession.open(browser, address, fixture, options);
+    await session.page.locator('.table-body .table-row').nth(4).locator('[data-column="relative"]').click();
+    await session.settled();
+    await session.page.screenshot({ path: join(target, `${name}.png`) });
+    await session.close();
   }
   await browser.close();
   server.close();

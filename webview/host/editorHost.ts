@@ -1,5 +1,5 @@
 import { LARGEST_GROUP, MASK_METHODS } from '../../src/protocol/sparsity';
-import { Channel, type ChannelOptions, type Link } from '../../src/protocol/channel';
+import { Channel, type ChannelOptions } from '../../src/protocol/channel';
 import {
   WEBVIEW_PROTOCOL_VERSION,
   type EditorHostSide,
@@ -9,14 +9,7 @@ import {
   type PersistedViewState,
   type SparsityChoice,
 } from '../../src/protocol/webviewProtocol';
-
-interface VsCodeApi {
-  postMessage(message: unknown): void;
-  getState(): unknown;
-  setState(state: unknown): void;
-}
-
-declare function acquireVsCodeApi(): VsCodeApi;
+import { vsCodeApi, windowLink, type VsCodeApi } from './vsCodeApi';
 
 export type Listeners = {
   readonly [K in keyof EditorNotifications]: (params: EditorNotifications[K]) => void;
@@ -28,7 +21,7 @@ export class EditorHost {
   private readonly api: VsCodeApi;
 
   constructor(listeners: Listeners) {
-    const api = acquireVsCodeApi();
+    const api = vsCodeApi();
     this.api = api;
     const options: ChannelOptions = { version: WEBVIEW_PROTOCOL_VERSION };
     this.channel = new Channel<EditorViewSide, EditorHostSide>(windowLink(api), {}, listeners, options);
@@ -41,17 +34,6 @@ export class EditorHost {
   save(state: PersistedViewState): void {
     this.api.setState(state);
   }
-}
-
-function windowLink(api: VsCodeApi): Link {
-  return {
-    send: (message) => api.postMessage(message),
-    onMessage: (listener) => {
-      const onMessage = (event: MessageEvent) => listener(event.data);
-      window.addEventListener('message', onMessage);
-      return { dispose: () => window.removeEventListener('message', onMessage) };
-    },
-  };
 }
 
 const tabs: readonly EditorTab[] = ['overview', 'layers', 'graph', 'bits', 'sparsity'];

@@ -22,14 +22,17 @@ export async function buildWebview(): Promise<void> {
     format: 'esm',
     logLevel: 'warning',
     outdir: assets,
-    entryPoints: { editor: join(repository, 'webview/editor/editor.ts') },
+    entryPoints: {
+      editor: join(repository, 'webview/editor/editor.ts'),
+      compare: join(repository, 'webview/compare/compare.ts'),
+    },
     loader: { '.ttf': 'file', '.svg': 'text' },
     plugins: [inlineWorker],
   });
 }
 
 /** A page as VS Code makes it: the extension's content security policy, the theme's variables, `acquireVsCodeApi`. */
-function page(theme: ThemeKind): string {
+function page(theme: ThemeKind, bundle: 'editor' | 'compare'): string {
   const { bodyClass, kind, variables } = themes[theme];
   const policy = [
     "default-src 'none'",
@@ -47,7 +50,7 @@ function page(theme: ThemeKind): string {
     <meta http-equiv="Content-Security-Policy" content="${policy}">
     <meta property="csp-nonce" content="${nonce}">
     <link rel="stylesheet" href="/webviewDefaults.css">
-    <link rel="stylesheet" href="/editor.css">
+    <link rel="stylesheet" href="/${bundle}.css">
     <title>Lathe</title>
     <script nonce="${nonce}">
       for (const [name, value] of Object.entries(${JSON.stringify(variables)})) {
@@ -66,7 +69,7 @@ function page(theme: ThemeKind): string {
   </head>
   <body class="${bodyClass}" data-vscode-theme-kind="${kind}">
     <div id="root"></div>
-    <script type="module" nonce="${nonce}" src="/editor.js"></script>
+    <script type="module" nonce="${nonce}" src="/${bundle}.js"></script>
   </body>
 </html>
 `;
@@ -81,7 +84,7 @@ export async function startServer(): Promise<{ server: Server; address: string }
     if (url.pathname === '/') {
       const wanted = themeKinds.find((kind) => kind === url.searchParams.get('theme')) ?? 'dark';
       response.setHeader('content-type', 'text/html');
-      response.end(page(wanted));
+      response.end(page(wanted, url.searchParams.get('bundle') === 'compare' ? 'compare' : 'editor'));
       return;
     }
     if (url.pathname === '/favicon.ico') {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 
-/** The page of the model editor: one bundled script and style, nothing else may load or run. */
-export function editorHtml(webview: vscode.Webview, assets: vscode.Uri): string {
+/** A page with one bundled script and its style; nothing else may load or run. */
+export function webviewHtml(webview: vscode.Webview, assets: vscode.Uri, bundle: 'editor' | 'compare'): string {
   const nonce = randomBytes(16).toString('base64url');
-  const script = webview.asWebviewUri(vscode.Uri.joinPath(assets, 'editor.js')).toString();
-  const style = webview.asWebviewUri(vscode.Uri.joinPath(assets, 'editor.css')).toString();
+  const script = webview.asWebviewUri(vscode.Uri.joinPath(assets, `${bundle}.js`)).toString();
+  const style = webview.asWebviewUri(vscode.Uri.joinPath(assets, `${bundle}.css`)).toString();
   const policy = [
     "default-src 'none'",
     `img-src ${webview.cspSource}`,
