@@ -131,7 +131,7 @@ async function main(): Promise<void> {
   }
   for (const { name, fixture, options } of comparisons.filter((one) => one.name.includes(wanted))) {
     const session = await CompareSession.open(browser, address, fixture, options);
-    await session.page.locator('.table-body .table-row').nth(4).locator('[data-column="relative"]').click();
+    await session.page.locator('.table-body .table-row').nth(4).locator('[data-column="status"]').click();
     await session.settled();
     await session.page.screenshot({ path: join(target, `${name}.png`) });
     await session.close();

@@ -48,18 +48,6 @@ export function layerColumns(
       value: sizeChange,
       text: (layer) => changeText(sizeChange(layer)),
     },
-    ...(has(({ before, after }) => (before?.zeros ?? 0) > 0 || (after?.zeros ?? 0) > 0)
-      ? sides('zeros', 'Zeros', 'Share of weights that are exactly zero', 'end', (side) => side.zeros, share)
-      : []),
-    ...(has(({ before, after }) => before?.pattern !== undefined || after?.pattern !== undefined)
-      ? sides(
-          'pattern',
-          'N:M',
-          'Sparsest pattern that every group of weights along the inputs keeps',
-          'center',
-          (side) => side.pattern,
-        )
-      : []),
     {
       id: 'relative',
       header: 'Weights Δ',
@@ -83,6 +71,16 @@ export function layerColumns(
       text: ({ difference }) => (difference === undefined ? '' : significant(difference.maxAbsolute)),
     },
     ...(has(({ outputSqnr }) => outputSqnr !== undefined) ? [outputColumn] : []),
+    ...sides('zeros', 'Zeros', 'Share of weights that are exactly zero', 'end', (side) => side.zeros, share).filter(
+      (_, i) => has((layer) => (layer[names[i]!]?.zeros ?? 0) > 0),
+    ),
+    ...sides(
+      'pattern',
+      'N:M',
+      'Sparsest pattern that every group of weights along the inputs keeps',
+      'center',
+      (side) => side.pattern,
+    ).filter((_, i) => has((layer) => layer[names[i]!]?.pattern !== undefined)),
   ];
 }
 
