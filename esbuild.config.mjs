@@ -61,6 +61,7 @@ const bundles = [
     outdir: 'dist/webview',
     entryPoints: {
       editor: 'webview/editor/editor.ts',
+      compare: 'webview/compare/compare.ts',
       history: 'webview/history/history.ts',
       review: 'webview/review/review.ts',
     },

@@ -14,7 +14,7 @@ const allowed = [
   [/^extension\/(changelog|CHANGELOG)\.md$/, true],
   [/^extension\/LICENSE(\.txt|\.md)?$/, true],
   [/^extension\/dist\/(extension|worker)\.js$/, true],
-  [/^extension\/dist\/webview\/(editor|history|review)\.(js|css)$/, true],
+  [/^extension\/dist\/webview\/(compare|editor|history|review)\.(js|css)$/, true],
   [/^extension\/dist\/webview\/[\w-]+\.ttf$/, false],
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
   [/^extension\/media\/(icon\.png|lathe\.svg|walkthrough\/\w+\.md)$/, true],
@@ -58,6 +58,8 @@ const BUNDLE_BYTES = {
   'extension/dist/webview/review.css': 30e3,
   'extension/dist/webview/history.js': 300e3,
   'extension/dist/webview/history.css': 60e3,
+  'extension/dist/webview/compare.js': 250e3,
+  'extension/dist/webview/compare.css': 40e3,
 };
 
 /** Throws a sentence for each file too many and each that is missing. */

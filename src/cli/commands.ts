@@ -106,7 +106,9 @@ export const commands: readonly Command[] = [
   {
     name: 'diff',
     about: 'Compare two recipes, locks, reports or models, layer by layer.',
-    details: '',
+    details:
+      'Layers of models are matched by name, else by shape and order; a compressed model is compared as it dequantises.\n' +
+      'Accuracy, latency and errors of layer outputs come from the Lathe report beside a model, where it fits.',
     arguments: [
       { name: 'A', what: 'two files' },
       { name: 'B', what: 'two files' },

@@ -2,6 +2,7 @@ import { countOf, formatBytes, formatCount, formatPercent, groupDigits } from '.
 import type { InspectOutput } from './outputSchemas';
 import { formatTable, shorten } from './table';
 import { printable, type Style } from './terminal';
+import { wrapWords } from './wrapWords';
 
 type LayerOutput = InspectOutput['layers'][number];
 
@@ -99,22 +100,7 @@ function refusals(layers: readonly LayerOutput[], width: number): string {
     return `  ${shorten(`${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`, 48, 'end')} — ${printable(reason)}\n`;
   });
   const limit = Math.max(width, 60);
-  return lines.length === 0 ? '' : `\nNot quantised:\n${lines.map((line) => wrap(line, limit)).join('')}`;
-}
-
-/** Breaks a line at spaces, continued with four more of indentation. */
-function wrap(line: string, width: number): string {
-  let rest = line.replace(/\n$/, '');
-  let out = '';
-  while (rest.length > width) {
-    const at = rest.lastIndexOf(' ', width);
-    if (at <= 6) {
-      break;
-    }
-    out += `${rest.slice(0, at)}\n`;
-    rest = `      ${rest.slice(at + 1)}`;
-  }
-  return `${out}${rest}\n`;
+  return lines.length === 0 ? '' : `\nNot quantised:\n${lines.map((line) => wrapWords(line, limit, 6)).join('')}`;
 }
 
 export function shapeText(shape: readonly (number | string | null)[] | null): string {

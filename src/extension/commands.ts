@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { JobId, JobKind } from '../protocol/job';
+import type { Comparisons } from './comparisons';
 import type { EditorActions } from './editorActions';
 import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe, isReviewed } from './fileNames';
@@ -15,6 +16,7 @@ import type { ReviewPanels } from './reviewPanels';
 export interface CommandServices extends DocumentServices {
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
+  readonly comparisons: Comparisons;
   readonly files: FilesTree;
   readonly reviews: ReviewPanels;
   readonly history: HistoryPanels;
@@ -24,7 +26,7 @@ export interface CommandServices extends DocumentServices {
 
 /** Every command of the manifest. They take a uri, a tree item, or what is in front. */
 export function registerCommands(services: CommandServices): vscode.Disposable {
-  const { actions, editors, jobs, recipes, log } = services;
+  const { actions, comparisons, editors, jobs, recipes, log } = services;
 
   /** The recipe meant: given, in the text editor in front, or of the model in front. */
   const recipeOf = async (argument: unknown): Promise<vscode.Uri> => {
@@ -89,6 +91,14 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       return actions.createRecipe(uri, editors.find(uri)?.document);
     },
     copyLayersCsv: (argument) => requireView(argument).run({ type: 'copyLayersCsv' }),
+    compareModels: (argument, more) => comparisons.pickAndOpen(urisOf(argument, more)),
+    compareWithHead: (argument) => {
+      const uri = uriOf(argument) ?? editors.active?.document.uri;
+      if (uri === undefined || !/\.onnx$/i.test(uri.path)) {
+        throw extensionError('extension/no-model', vscode.l10n.t('Choose an .onnx file.'));
+      }
+      return comparisons.openWithHead(uri);
+    },
     openReport: async (argument) => {
       const format =
         typeof argument === 'object' && argument !== null && 'format' in argument ? argument.format : undefined;
@@ -165,7 +175,14 @@ async function pickJob(services: CommandServices, onlyRunning: boolean): Promise
   return picked?.id;
 }
 
-/** A uri, a tree item with one, a job's recipe, or a tab. */
+/** Two uris, the selection of the explorer (the second argument), or one; else the model in front is the first. */
+function urisOf(argument: unknown, more: unknown): vscode.Uri[] {
+  const selection = Array.isArray(more) ? more.map(uriOf) : [uriOf(argument), uriOf(more)];
+  const uris = selection.filter((uri) => uri !== undefined);
+  return uris.length > 0 ? uris : [uriOf(argument)].filter((uri) => uri !== undefined);
+}
+
+/** A uri, a tree item with one, a job's recipe, a tab, or a file of the source control view. */
 function uriOf(argument: unknown): vscode.Uri | undefined {
   if (argument instanceof vscode.Uri) {
     return argument;
@@ -175,6 +192,9 @@ function uriOf(argument: unknown): vscode.Uri | undefined {
   }
   if ('uri' in argument && argument.uri instanceof vscode.Uri) {
     return argument.uri;
+  }
+  if ('resourceUri' in argument && argument.resourceUri instanceof vscode.Uri) {
+    return argument.resourceUri;
   }
   if ('job' in argument) {
     return vscode.Uri.file((argument as JobNode).job.snapshot.recipePath);

@@ -2,7 +2,7 @@ import { dirname, isAbsolute, relative, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { CancelSignal } from '../protocol/channel';
 import type { AllocationView, FrontierView, JobId } from '../protocol/job';
-import type { Budget, Pin } from '../protocol/webviewProtocol';
+import type { Budget, Pin, RelatedModel } from '../protocol/webviewProtocol';
 import { extensionError } from './errors';
 import { baseName, EDITOR_VIEW_TYPE } from './fileNames';
 import type { Job } from './job';
@@ -173,6 +173,19 @@ export class EditorActions {
 
   async openModel(uri: vscode.Uri): Promise<void> {
     await vscode.commands.executeCommand('vscode.openWith', uri, EDITOR_VIEW_TYPE);
+  }
+
+  /** Opens the comparison of a model with one it belongs to; what is older or came first stands on the left. */
+  async compareRelated(document: ModelDocument, relation: RelatedModel['relation']): Promise<void> {
+    const other = document.related(relation);
+    if (other === undefined) {
+      throw extensionError('extension/no-model', vscode.l10n.t('There is no such model to compare with any more.'));
+    }
+    const otherFirst = relation === 'float' || (relation === 'diff' && other.scheme !== 'file');
+    await vscode.commands.executeCommand(
+      'lathe.compareModels',
+      ...(otherFirst ? [other, document.uri] : [document.uri, other]),
+    );
   }
 
   async openReport(recipe: vscode.Uri, format?: ReportFormat): Promise<void> {

@@ -22,6 +22,7 @@ import {
   parsePictureQuestion,
   parsePins,
   parsePlace,
+  parseRelation,
   parseText,
 } from './webviewInput';
 import { webviewHtml } from './webviewHtml';
@@ -32,6 +33,7 @@ export class EditorPanel implements vscode.Disposable {
   private readonly channel: Channel<EditorHostSide, EditorViewSide>;
   private currentTab: EditorTab = 'overview';
   private isReady = false;
+  private tabWhenReady: EditorTab | undefined;
 
   constructor(
     readonly document: ModelDocument,
@@ -82,6 +84,16 @@ export class EditorPanel implements vscode.Disposable {
     return this.currentTab;
   }
 
+  /** Selects a layer and shows it in the table; a view that is still loading does so when it is ready. */
+  showLayer(layer: string): void {
+    this.document.selectLayer(layer);
+    if (this.isReady) {
+      this.run({ type: 'showTab', tab: 'layers' });
+    } else {
+      this.tabWhenReady = 'layers';
+    }
+  }
+
   run(command: EditorCommand): void {
     this.channel.notify('view/run', { command });
   }
@@ -96,6 +108,12 @@ export class EditorPanel implements vscode.Disposable {
     return {
       'view/ready': () => {
         this.isReady = true;
+        if (this.tabWhenReady !== undefined) {
+          const tab = this.tabWhenReady;
+          this.tabWhenReady = undefined;
+          // After the answer: the view shows nothing before it has the state.
+          setTimeout(() => this.run({ type: 'showTab', tab }), 0);
+        }
         return document.snapshot;
       },
       'view/selectLayer': ({ layer }) => {
@@ -166,6 +184,10 @@ export class EditorPanel implements vscode.Disposable {
       },
       'model/openCompressed': async () => {
         await actions.openCompressed(document);
+        return null;
+      },
+      'model/compare': async ({ relation }) => {
+        await actions.compareRelated(document, parseRelation(relation));
         return null;
       },
       'model/reload': () => {

@@ -4,6 +4,8 @@ import type { WireError } from '../protocol/job';
 
 export type ExtensionErrorCode =
   | 'extension/not-on-disk'
+  | 'extension/lfs-pointer'
+  | 'extension/no-git'
   | 'extension/not-trusted'
   | 'extension/no-recipe'
   | 'extension/no-report'

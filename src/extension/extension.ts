@@ -1,12 +1,14 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import { registerCommands } from './commands';
+import { Comparisons } from './comparisons';
 import { EditorActions } from './editorActions';
 import { FilesTree } from './filesTree';
 import { HistoryPanels } from './historyPanels';
 import { JobManager } from './jobManager';
 import { JobNotifications } from './jobNotifications';
 import { JobsTree } from './jobsTree';
+import { LocalCopies } from './localCopies';
 import { Log } from './log';
 import { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
@@ -29,6 +31,7 @@ export interface LatheApi {
   readonly actions: EditorActions;
   readonly reviews: ReviewPanels;
   readonly history: HistoryPanels;
+  readonly comparisons: Comparisons;
 }
 
 /** Registers everything and starts nothing: the first question forks the background process. */
@@ -40,12 +43,16 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const worker = store.add(new WorkerClient(script, log));
   const recipes = store.add(new RecipeIndex(worker));
   const jobs = store.add(new JobManager(script, context.logUri, recipes, log));
-  const services: DocumentServices = { worker, recipes, jobs, log };
+  const copies = store.add(new LocalCopies());
+  const services: DocumentServices = { worker, recipes, jobs, copies, log };
   const actions = new EditorActions(services);
   const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
   const editors = new ModelEditorProvider(assets, services, actions);
   const reviews = store.add(new ReviewPanels(assets, { ...services, editors }));
   const history = store.add(new HistoryPanels(assets, services));
+  const comparisons = store.add(
+    new Comparisons(assets, { worker, copies, log, openModel: (uri, layer) => editors.openLayer(uri, layer) }),
+  );
   const files = store.add(new FilesTree(recipes));
   const jobsTree = store.add(new JobsTree(jobs));
   store.add(new JobNotifications(jobs, worker, log));
@@ -55,6 +62,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   store.add(new RecipeLayers(worker));
   store.add(new RecipeSchema(vscode.Uri.joinPath(context.extensionUri, 'schemas')));
   store.add(editors.register());
+  store.add(comparisons.register());
   store.add(files.register());
   store.add(jobsTree.register());
   store.add(
@@ -62,6 +70,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       ...services,
       editors,
       actions,
+      comparisons,
       files,
       reviews,
       history,
@@ -69,5 +78,5 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       storageUri: context.globalStorageUri,
     }),
   );
-  return { workerPid: () => worker.pid, jobs, editors, actions, reviews, history };
+  return { workerPid: () => worker.pid, jobs, editors, actions, reviews, history, comparisons };
 }

@@ -4,7 +4,14 @@ import type { AllocationView, FrontierView, JobSnapshot, MeasurementsView, WireE
 import type { GraphStructure } from '../protocol/graph';
 import type { LayerStatistics } from '../protocol/model';
 import type { BlockPlace, MaskBlock, PatternName } from '../protocol/sparsity';
-import type { EditorNotifications, EditorState, Pin, RecipeInfo, Slot } from '../protocol/webviewProtocol';
+import type {
+  EditorNotifications,
+  EditorState,
+  Pin,
+  RecipeInfo,
+  RelatedModel,
+  Slot,
+} from '../protocol/webviewProtocol';
 import type { CancelSignal } from '../protocol/channel';
 import type { ChannelRanges, LockEntry, WeightPicture, WeightPictureQuestion } from '../protocol/weights';
 import type { ModelAccess } from '../protocol/workerProtocol';
@@ -13,7 +20,9 @@ import { DocumentSparsity } from './documentSparsity';
 import { isCancellation, toWireError } from './errors';
 import { baseName, parentOf, samePath } from './fileNames';
 import type { JobManager } from './jobManager';
+import type { LocalCopies } from './localCopies';
 import type { Log } from './log';
+import { placeOf, versionedName } from './modelVersions';
 import type { ParsedRecipeFile, RecipeIndex } from './recipeIndex';
 import { describeRecipe } from './recipeInfo';
 import { settings } from './settings';
@@ -28,7 +37,13 @@ export interface DocumentServices {
   readonly worker: WorkerClient;
   readonly recipes: RecipeIndex;
   readonly jobs: JobManager;
+  readonly copies: LocalCopies;
   readonly log: Log;
+}
+
+interface Related {
+  readonly relation: RelatedModel['relation'];
+  readonly uri: vscode.Uri;
 }
 
 /** Files are written in several steps; what follows a change waits for it to settle. */
@@ -51,6 +66,10 @@ export class ModelDocument implements vscode.CustomDocument {
   private chosenRecipe: string | undefined;
   private modelTimer: NodeJS.Timeout | undefined;
   private recipeTimer: NodeJS.Timeout | undefined;
+  /** Where the background process reads the model; undefined until a copy of one that is on no disk is there. */
+  private path: string | undefined;
+  private kin: readonly Related[] = [];
+  private otherSide: vscode.Uri | undefined;
 
   constructor(
     readonly uri: vscode.Uri,
@@ -60,7 +79,7 @@ export class ModelDocument implements vscode.CustomDocument {
       this.didChange.fire({ type: 'sparsity', layers, state }),
     );
     this.state = {
-      document: { path: uri.fsPath, name: baseName(uri) },
+      document: { path: uri.fsPath, name: versionedName(uri) },
       trusted: vscode.workspace.isTrusted,
       model: { status: 'loading' },
       statistics: { layers: [], complete: false },
@@ -74,6 +93,7 @@ export class ModelDocument implements vscode.CustomDocument {
       jobs: [],
       pins: [],
       selectedLayer: undefined,
+      related: [],
       actions: actionsFor({ trusted: vscode.workspace.isTrusted, onDisk: uri.scheme === 'file' }),
     };
     this.store.add({
@@ -88,6 +108,7 @@ export class ModelDocument implements vscode.CustomDocument {
     this.store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => this.trustGranted()));
     this.store.add(this.services.jobs.onDidChange((snapshot) => this.jobChanged(snapshot)));
     if (uri.scheme === 'file') {
+      this.path = uri.fsPath;
       this.watch();
     }
     this.reload();
@@ -136,6 +157,11 @@ export class ModelDocument implements vscode.CustomDocument {
     this.solving.abort();
     this.solving = new AbortController();
     const { signal } = this.solving;
+    this.readKin(signal).catch((error: unknown) => {
+      if (!isCancellation(error) && !signal.aborted) {
+        this.services.log.warn(`${this.state.document.name}: ${toWireError(error).message}`);
+      }
+    });
     this.readRecipe(signal).catch((error: unknown) => {
       if (!isCancellation(error) && !signal.aborted) {
         this.services.log.error(`${this.state.document.name}: ${toWireError(error).message}`);
@@ -164,7 +190,7 @@ export class ModelDocument implements vscode.CustomDocument {
 
   /** Starts what has not been measured yet; the figures arrive as changes. */
   measureSparsity(patterns: readonly PatternName[]): void {
-    if (this.uri.scheme === 'file') {
+    if (this.path !== undefined) {
       this.sparsity.measure(this.access, patterns);
     }
   }
@@ -194,8 +220,7 @@ export class ModelDocument implements vscode.CustomDocument {
   }
 
   graph(index: number, signal: CancelSignal): Promise<GraphStructure> {
-    const params = { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted, graph: index };
-    return this.services.worker.request('model/graph', params, signal);
+    return this.services.worker.request('model/graph', { ...this.access, graph: index }, signal);
   }
 
   selectLayer(layer: string | undefined): void {
@@ -209,15 +234,56 @@ export class ModelDocument implements vscode.CustomDocument {
   }
 
   private get access(): ModelAccess {
-    return { path: this.uri.fsPath, followExternalData: vscode.workspace.isTrusted };
+    return { path: this.path ?? this.uri.fsPath, followExternalData: vscode.workspace.isTrusted };
+  }
+
+  /** The model that stands beside this one in a diff editor. */
+  setOtherSide(uri: vscode.Uri | undefined): void {
+    if (uri?.toString() !== this.otherSide?.toString()) {
+      this.otherSide = uri;
+      this.updateRelated();
+    }
+  }
+
+  related(relation: RelatedModel['relation']): vscode.Uri | undefined {
+    return this.relatives.find((one) => one.relation === relation)?.uri;
+  }
+
+  private get relatives(): readonly Related[] {
+    return this.otherSide === undefined ? this.kin : [{ relation: 'diff', uri: this.otherSide }, ...this.kin];
+  }
+
+  private updateRelated(): void {
+    const related = this.relatives.map(({ relation, uri }) => ({
+      relation,
+      name: uri.scheme === 'file' ? `${placeOf(uri)}/${baseName(uri)}`.replace(/^\.\//, '') : versionedName(uri),
+    }));
+    this.update({ related });
+  }
+
+  /** What recipes and reports of the workspace say belongs to this model. */
+  private async readKin(signal: AbortSignal): Promise<void> {
+    if (this.uri.scheme !== 'file') {
+      return;
+    }
+    const recipePaths = await this.services.recipes.near(this.uri);
+    const { float, compressed } = await this.services.worker.request(
+      'model/kin',
+      { path: this.uri.fsPath, recipePaths: recipePaths.map((uri) => uri.fsPath) },
+      signal,
+    );
+    signal.throwIfAborted();
+    this.kin = [
+      ...compressed.map((path): Related => ({ relation: 'compressed', uri: vscode.Uri.file(path) })),
+      ...(float === undefined ? [] : [{ relation: 'float', uri: vscode.Uri.file(float) } as const]),
+    ];
+    this.updateRelated();
   }
 
   private async readModel(signal: AbortSignal): Promise<void> {
-    if (this.uri.scheme !== 'file') {
-      this.update({ model: { status: 'failed', error: notOnDisk(this.uri) } });
-      return;
-    }
     const { worker } = this.services;
+    this.path = await this.services.copies.path(this.uri);
+    signal.throwIfAborted();
     const { access } = this;
     const summary = await worker.request('model/open', access, signal);
     this.update({ model: { status: 'ready', value: summary } });
@@ -443,14 +509,4 @@ export class ModelDocument implements vscode.CustomDocument {
       }),
     );
   }
-}
-
-function notOnDisk(uri: vscode.Uri): WireError {
-  return {
-    code: 'extension/not-on-disk',
-    message: vscode.l10n.t(
-      'This model is on "{0}:", which Lathe cannot read: models are read in ranges from a disk of the machine that runs the extension. Save a copy there and open that.',
-      uri.scheme,
-    ),
-  };
 }

@@ -31,15 +31,19 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
     return [...this.panels].find((panel) => panel.document.uri.toString() === uri.toString());
   }
 
-  /** Shows a model with this layer selected: the view that is open, or a new one beside what is in front. */
-  async openLayer(uri: vscode.Uri, layer: string): Promise<void> {
+  /** Shows a model, with this layer selected where one is named: the view that is open, or a new one beside what is in front. */
+  async openLayer(uri: vscode.Uri, layer?: string): Promise<void> {
     const open = this.find(uri);
     if (open !== undefined) {
-      open.document.selectLayer(layer);
+      if (layer !== undefined) {
+        open.document.selectLayer(layer);
+      }
       open.panel.reveal(undefined, false);
       return;
     }
-    this.wanted.set(uri.toString(), layer);
+    if (layer !== undefined) {
+      this.wanted.set(uri.toString(), layer);
+    }
     await vscode.commands.executeCommand('vscode.openWith', uri, EDITOR_VIEW_TYPE, vscode.ViewColumn.Beside);
   }
 
@@ -55,9 +59,26 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
       this.wanted.delete(document.uri.toString());
       document.selectLayer(layer);
     }
+    panel.onDidChangeViewState(() => this.pairSides());
     panel.onDidDispose(() => {
       this.panels.delete(view);
       view.dispose();
+      this.pairSides();
     });
+    this.pairSides();
+  }
+
+  /**
+   * VS Code shows two models beside each other in a diff editor without telling that it does. An editor group has one
+   * editor in sight, so two that are in sight in the same group are the sides of a diff.
+   */
+  private pairSides(): void {
+    const visible = [...this.panels].filter(({ panel }) => panel.visible);
+    for (const { document, panel } of this.panels) {
+      const other = visible.find(
+        (view) => view.panel !== panel && view.panel.viewColumn === panel.viewColumn && view.document !== document,
+      );
+      document.setOtherSide(panel.visible ? other?.document.uri : undefined);
+    }
   }
 }

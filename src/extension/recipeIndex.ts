@@ -43,6 +43,19 @@ export class RecipeIndex implements vscode.Disposable {
       .map((file) => file!);
   }
 
+  /** Recipes that may have to do with a model: those beside it, in the folders around it, and of the workspace. */
+  async near(model: vscode.Uri): Promise<vscode.Uri[]> {
+    this.watch();
+    const found = new Map<string, vscode.Uri>();
+    const folder = parentOf(model);
+    for (const uris of [await this.beside(folder), await this.beside(parentOf(folder)), await this.inWorkspace()]) {
+      for (const uri of uris) {
+        found.set(uri.toString(), uri);
+      }
+    }
+    return [...found.values()];
+  }
+
   async inWorkspace(): Promise<vscode.Uri[]> {
     this.watch();
     const uris = await vscode.workspace.findFiles(RECIPE_GLOB, EXCLUDED_GLOB, MOST_RECIPES);

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 export function webviewHtml(
   webview: vscode.Webview,
   assets: vscode.Uri,
-  bundle: 'editor' | 'history' | 'review',
+  bundle: 'compare' | 'editor' | 'history' | 'review',
 ): string {
   const nonce = randomBytes(16).toString('base64url');
   const script = webview.asWebviewUri(vscode.Uri.joinPath(assets, `${bundle}.js`)).toString();

@@ -1,6 +1,7 @@
 import { LatheError } from '../base/errors';
 import { LARGEST_GROUP, type BlockPlace, type PatternName } from '../protocol/sparsity';
-import type { Budget, Pin } from '../protocol/webviewProtocol';
+import type { SideName } from '../protocol/comparison';
+import type { Budget, Pin, RelatedModel } from '../protocol/webviewProtocol';
 import type { WeightPictureQuestion } from '../protocol/weights';
 
 /** Rows and columns of a block that may be asked for at once. */
@@ -25,6 +26,20 @@ export function parseIds(value: unknown): string[] {
     throw malformed('a list of runs');
   }
   return value.map((item: unknown) => parseText(item, 1024));
+}
+
+export function parseSide(value: unknown): SideName {
+  if (value !== 'before' && value !== 'after') {
+    throw malformed('a side');
+  }
+  return value;
+}
+
+export function parseRelation(value: unknown): RelatedModel['relation'] {
+  if (value !== 'float' && value !== 'compressed' && value !== 'diff') {
+    throw malformed('a relation');
+  }
+  return value;
 }
 
 /** A whole number from zero. */

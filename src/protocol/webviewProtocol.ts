@@ -107,6 +107,8 @@ export interface EditorState {
   readonly pins: readonly Pin[];
   /** Name of the selected layer, shared by all views of the document. */
   readonly selectedLayer: string | undefined;
+  /** Models this one can be compared with at a click. */
+  readonly related: readonly RelatedModel[];
   readonly actions: {
     readonly analyze: ActionState;
     readonly optimize: ActionState;
@@ -114,6 +116,13 @@ export interface EditorState {
     readonly writePins: ActionState;
     readonly createRecipe: ActionState;
   };
+}
+
+export interface RelatedModel {
+  /** What it is to the document: its float original, a compressed child of it, or the other side of a diff. */
+  readonly relation: 'float' | 'compressed' | 'diff';
+  /** "compressed/resnet20.onnx", "resnet20.onnx (HEAD)". */
+  readonly name: string;
 }
 
 export interface StatisticsState {
@@ -188,6 +197,8 @@ export interface EditorRequests {
   'model/export': { params: null; result: { readonly saved?: string } };
   /** Opens the compressed model in an editor of its own. */
   'model/openCompressed': { params: null; result: null };
+  /** Opens the comparison with a related model. */
+  'model/compare': { params: { readonly relation: RelatedModel['relation'] }; result: null };
   /** Reads the file again. */
   'model/reload': { params: null; result: null };
   'report/open': { params: { readonly format: 'html' | 'markdown' | 'json' }; result: null };

@@ -8,6 +8,7 @@ import type {
   RecipeDiagnostic,
   ReportView,
 } from './job';
+import type { ModelComparison } from './comparison';
 import type { GraphStructure } from './graph';
 import type { DiffView } from './review';
 import type { RunFile, RunView } from './history';
@@ -122,6 +123,13 @@ export interface WorkerRequests {
   };
   /** One graph of the model for drawing; structure only. */
   'model/graph': { params: ModelAccess & { readonly graph: number }; result: GraphStructure };
+  /** Compares two models layer by layer, with what reports beside them measured. Reads every weight. */
+  'model/compare': { params: { readonly before: ModelAccess; readonly after: ModelAccess }; result: ModelComparison };
+  /** What belongs together by these recipes: the float model of a compressed one, the compressed ones of a float one. */
+  'model/kin': {
+    params: { readonly path: string; readonly recipePaths: readonly string[] };
+    result: { readonly float?: string; readonly compressed: readonly string[] };
+  };
   /** Text of a first recipe and where it belongs. Nothing is written. */
   'model/initRecipe': { params: { readonly path: string }; result: { readonly path: string; readonly text: string } };
 

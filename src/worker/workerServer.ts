@@ -15,12 +15,14 @@ import {
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
 import { HeldWeights, layerNamed } from './heldWeights';
+import { compareOpenModels } from './compareModels';
 import { JobProcess } from './jobProcess';
 import { LayerMasks } from './layerMasks';
 import { layerStatistics } from './layerStatistics';
 import { lockEntry } from './lockEntry';
 import { lockState } from './lockState';
 import { modelGraph } from './modelGraph';
+import { modelKin } from './modelKin';
 import { summarizeModel } from './modelSummary';
 import { OpenModels } from './openModels';
 import { recipeEdits } from './recipeEdits';
@@ -103,6 +105,8 @@ export class WorkerServer {
         const { model, layers, shapes } = models.open(access);
         return modelGraph(model, layers, shapes, graph);
       },
+      'model/compare': ({ before, after }, signal) => compareOpenModels(models, before, after, signal),
+      'model/kin': ({ path, recipePaths }) => modelKin(path, recipePaths),
       'model/initRecipe': ({ path }) => {
         const { model } = models.open({ path, followExternalData: true });
         const folder = dirname(path);

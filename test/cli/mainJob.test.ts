@@ -3,6 +3,8 @@ import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { acquireRunLock } from '../../src/job/cache/runLock';
+import type { FileDiff } from '../../src/job/diff/diffTypes';
+import type { ModelComparison } from '../../src/job/diff/models/comparisonSchema';
 import { assertSchema, lathe, sample, startLathe, temporaryFolder } from './lathe';
 
 /** The sample with few samples and widths: enough to go every way, in seconds. */
@@ -242,15 +244,37 @@ describe('lathe: the main job', () => {
     const recipes = lathe(['diff', recipe, other], { cwd: folder.path }).out;
     assert.match(recipes, /allocation\.budget\.size +0\.15 +0\.13/);
     assert.ok(!recipes.includes('seed'), 'a default written out is no difference');
-    const models = assertSchema(
-      'diff',
-      lathe(['diff', join(sample, 'resnet20.onnx'), join(folder.path, 'compressed/quick.onnx'), '--format', 'json'])
-        .out,
-    ) as { layers: { name: string; fields: { field: string; before?: string; after?: string }[] }[] };
+    const both = ['diff', 'resnet20.onnx', 'compressed/quick.onnx'];
+    const models = assertSchema('diff', lathe([...both, '--json'], { cwd: folder.path }).out) as Pick<
+      FileDiff,
+      'layers'
+    > & { comparison: ModelComparison };
     assert.equal(models.layers.length, 22);
     assert.ok(
       models.layers.every(({ fields }) => fields.some(({ field, before }) => field === 'type' && before === 'float32')),
     );
+    const { comparison } = models;
+    assert.equal(comparison.before.path, 'resnet20.onnx');
+    assert.deepEqual([comparison.before.measured?.role, comparison.after.measured?.role], ['float', 'compressed']);
+    assert.equal(comparison.after.measured?.accuracy?.samples, 200);
+    assert.ok(comparison.after.measured.latencyMs !== undefined);
+    assert.equal(comparison.foldedBatchNorms, 21);
+    for (const layer of comparison.layers) {
+      assert.ok([2, 8].includes(layer.after!.weightBits!), layer.after!.name);
+      assert.equal(layer.after!.inputBits, 8);
+      // The run before this test had two bits: far off, and yet nearer than nothing at all.
+      assert.ok(layer.difference!.relative! > 0 && layer.difference!.relative! < 1, layer.after!.name);
+      assert.ok(layer.outputSqnr !== undefined, layer.after!.name);
+    }
+    assert.deepEqual(
+      comparison.nodes.filter(({ before }) => before !== 'BatchNormalization').map(({ before }) => before),
+      ['Identity', 'Identity'],
+    );
+    const text = lathe(both, { cwd: folder.path }).out;
+    assert.match(text, /\nTop-1 +\d\d\.\d\d % +\d\d\.\d\d %/);
+    assert.match(text, /\nlayers\.0\.conv1 +float → [28] +float → 8 +9\.22 KB → /);
+    assert.match(text, /\nBatchNormalization +21 +0\n/);
+    assert.match(lathe([...both, '--format', 'markdown'], { cwd: folder.path }).out, /\| `layers\.0\.conv1` \|/);
     const same = lathe(['diff', recipe, recipe], { cwd: folder.path });
     assert.match(same.out, /No difference in meaning/);
     assert.equal(lathe(['diff', recipe, join(folder.path, 'quick.lathe.lock.json')]).code, 2);

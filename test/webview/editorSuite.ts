@@ -3,6 +3,8 @@ import type { Browser } from 'playwright-core';
 import type { ReviewState } from '../../src/protocol/review';
 import type { HistoryFixtureName } from './fixtures/fixtureHistory';
 import type { FixtureName } from './fixtures/fixtureState';
+import type { ComparisonName } from './fixtures/fixtureComparison';
+import { CompareSession } from './host/compareSession';
 import { EditorSession, type SessionOptions } from './host/editorSession';
 import { HistorySession } from './host/historySession';
 import { ReviewSession } from './host/reviewSession';
@@ -70,6 +72,12 @@ export function historySuite(): Suite<HistoryFixtureName, HistorySession> {
 export function reviewSuite(): Suite<ReviewState, ReviewSession> {
   return viewSuite((browser, address, state: ReviewState, options) =>
     ReviewSession.open(browser, address, state, options),
+  );
+}
+
+export function compareSuite(): Suite<ComparisonName, CompareSession> {
+  return viewSuite((browser, address, name: ComparisonName, options) =>
+    CompareSession.open(browser, address, name, options),
   );
 }
 

@@ -1,8 +1,10 @@
 /** Pictures of the model editor in every theme, for the documentation: `npx tsx test/webview/screenshots.ts [PART OF A NAME]`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ComparisonName } from './fixtures/fixtureComparison';
 import type { FixtureName } from './fixtures/fixtureState';
 import { fixtureReview } from './fixtures/fixtureReview';
+import { CompareSession } from './host/compareSession';
 import { EditorSession, type SessionOptions } from './host/editorSession';
 import { ReviewSession } from './host/reviewSession';
 import { buildWebview, launchBrowser, startServer, themeKinds } from './host/webviewPage';
@@ -91,6 +93,15 @@ const reviews: readonly { readonly name: string; readonly options: SessionOption
   { name: 'review-light-narrow', options: { theme: 'light', width: 600, height: 760 } },
 ];
 
+const comparisons: readonly {
+  readonly name: string;
+  readonly fixture: ComparisonName;
+  readonly options: SessionOptions;
+}[] = [
+  ...themeKinds.map((theme) => ({ name: `compare-${theme}`, fixture: 'compressed' as const, options: { theme } })),
+  { name: 'compare-light-narrow', fixture: 'compressed', options: { theme: 'light', width: 640 } },
+];
+
 async function main(): Promise<void> {
   const target = join(__dirname, '../../docs/images/webview');
   mkdirSync(target, { recursive: true });
@@ -130,6 +141,13 @@ async function main(): Promise<void> {
     const review = await ReviewSession.open(browser, address, fixtureReview(), options);
     await review.page.screenshot({ path: join(target, `${name}.png`) });
     await review.close();
+  }
+  for (const { name, fixture, options } of comparisons.filter((one) => one.name.includes(wanted))) {
+    const session = await CompareSession.open(browser, address, fixture, options);
+    await session.page.locator('.table-body .table-row').nth(4).locator('[data-column="status"]').click();
+    await session.settled();
+    await session.page.screenshot({ path: join(target, `${name}.png`) });
+    await session.close();
   }
   await browser.close();
   server.close();

@@ -1,4 +1,4 @@
-import type { EditorState } from '../../src/protocol/webviewProtocol';
+import type { EditorState, RelatedModel } from '../../src/protocol/webviewProtocol';
 import { element, fill, type Child } from '../controls/element';
 import { actionButton, dropdown, linkButton } from '../controls/toolkit';
 import { AnswerStrip } from './answers';
@@ -15,6 +15,7 @@ export class Header implements View {
   private readonly optimize;
   private readonly exportModel;
   private readonly createRecipe;
+  private readonly compare;
   private readonly strip = new AnswerStrip();
   private readonly jobLine: JobLine;
   private readonly messages = element('div', { class: 'messages' });
@@ -48,6 +49,16 @@ export class Header implements View {
       appearance: 'primary',
       onClick: () => model.ask('recipe/create', null, 'The recipe was not created'),
     });
+    this.compare = actionButton({
+      label: 'Compare',
+      appearance: 'secondary',
+      onClick: () => {
+        const related = this.kin;
+        if (related !== undefined) {
+          model.ask('model/compare', { relation: related.relation }, 'The comparison did not open');
+        }
+      },
+    });
     this.messages.append(this.notices, this.jobLine.element);
     this.element = element(
       'header',
@@ -60,6 +71,7 @@ export class Header implements View {
         element(
           'div',
           { class: 'actions', attributes: { role: 'group', 'aria-label': 'Actions' } },
+          this.compare.element,
           this.createRecipe.element,
           this.analyze.element,
           this.optimize.element,
@@ -100,6 +112,12 @@ export class Header implements View {
 
   private updateActions(state: EditorState): void {
     const { analyze, optimize, export: exportState, createRecipe } = state.actions;
+    const related = this.kin;
+    this.compare.element.hidden = related === undefined;
+    this.compare.element.title =
+      related === undefined
+        ? ''
+        : `Compare with ${related.relation === 'float' ? 'the model it was made from' : 'its compressed model'}, ${related.name}`;
     this.createRecipe.element.hidden = state.recipe !== undefined;
     this.createRecipe.setState(createRecipe);
     this.analyze.setState(analyze);
@@ -118,6 +136,11 @@ export class Header implements View {
           : 'secondary',
       );
     }
+  }
+
+  /** The float original or the compressed child. */
+  private get kin(): RelatedModel | undefined {
+    return this.model.state?.related.find(({ relation }) => relation !== 'diff');
   }
 
   private updateFacts(): void {
@@ -173,6 +196,20 @@ export class Header implements View {
     }
     if (state === undefined) {
       return lines;
+    }
+    const other = state.related.find(({ relation }) => relation === 'diff');
+    if (other !== undefined) {
+      lines.push(
+        messageLine(
+          'info',
+          `Shown beside ${other.name}`,
+          linkButton(
+            'Compare with the other side',
+            () => this.model.ask('model/compare', { relation: 'diff' }, 'The comparison did not open'),
+            'Open one table of both models, layer by layer',
+          ),
+        ),
+      );
     }
     if (!state.trusted) {
       lines.push(

@@ -76,12 +76,15 @@ function compareLoaded(
   };
   switch (before.kind) {
     case 'model':
-      return compare(
-        ({ path }) => openModel(path),
-        diffModels,
+      return {
+        diff: diffModels(
+          { path: before.path, model: openModel(before.path) },
+          { path: after.path, model: openModel(after.path) },
+        ),
         // Their layers are compared as they are: reading the weights once more would double the time.
-        () => new Map(),
-      );
+        before: new Map(),
+        after: new Map(),
+      };
     case 'lock':
       return compare(({ text, name }) => parseLock(text, name), diffLocks, lockLayers);
     case 'report':

@@ -1,35 +1,86 @@
-import { describeLayer, findLayers, measureWeight, traceConstant, type Layer } from '../../analysis';
-import { LatheError } from '../../base/errors';
 import { dataTypeName, ONNX_DOMAIN, type Model, type Value } from '../../onnx';
-import { formatBytes, formatPercent, groupDigits } from '../report/formatNumbers';
-import { diffFields, diffLayers, type LayerFields } from './diffLayers';
+import {
+  formatBits,
+  formatBytes,
+  formatLoss,
+  formatMetric,
+  formatMilliseconds,
+  formatPercent,
+  groupDigits,
+  metricName,
+} from '../report/formatNumbers';
+import { diffFields, type LayerFields } from './diffLayers';
 import { figure } from './diffLocks';
-import type { FileDiff } from './diffTypes';
+import type { FigureDiff, FileDiff, LayerDiff } from './diffTypes';
+import { compareModelFiles, type ComparedModel, type CompareOptions } from './models/compareModelFiles';
+import type { LayerSide, ModelComparison } from './models/comparisonSchema';
 
-/** Compares two models: what they are made of, and their layers by name. Weights are read once, for their zeros. */
-export function diffModels(before: Model, after: Model): Omit<FileDiff, 'before' | 'after'> {
-  const layersBefore = findLayers(before);
-  const layersAfter = findLayers(after);
+/** Compares two models: what they are made of, and their layers with their weights. */
+export function diffModels(
+  before: ComparedModel,
+  after: ComparedModel,
+  options?: CompareOptions,
+): Omit<FileDiff, 'before' | 'after'> & { readonly comparison: ModelComparison } {
+  const comparison = compareModelFiles(before, after, options);
   return {
     kind: 'model',
-    figures: [
-      figure('file', 'File', totalBytes(before), totalBytes(after), formatBytes),
-      figure('weights', 'Weights of layers', storedBytes(layersBefore), storedBytes(layersAfter), formatBytes),
-      figure('nodes', 'Nodes', before.graph.nodes.length, after.graph.nodes.length, groupDigits),
-      figure('layers', 'Layers', layersBefore.length, layersAfter.length, groupDigits),
-    ],
-    fields: diffFields(modelFields(before), modelFields(after)),
-    ...diffLayers(modelLayers(layersBefore), modelLayers(layersAfter)),
+    figures: modelFigures(comparison),
+    fields: diffFields(modelFields(before.model), modelFields(after.model)),
+    ...layerDiffs(comparison),
+    comparison,
   };
 }
 
-function totalBytes(model: Model): number {
-  return model.externalFiles.reduce((sum, file) => sum + file.bytes, model.fileBytes);
+function modelFigures({ before, after }: ModelComparison): FigureDiff[] {
+  const [a, b] = [before.measured, after.measured];
+  const metric = b?.accuracy?.metric ?? a?.accuracy?.metric ?? 'top1';
+  const accuracy = (measured: typeof a): number | undefined =>
+    measured?.accuracy?.metric === metric ? measured.accuracy.value : undefined;
+  const points = (d: number): string =>
+    metric === 'mse' ? formatLoss(d) : `${(100 * d).toFixed(2).replace('-', '−')} points`;
+  return [
+    figure('file', 'File', before.fileBytes, after.fileBytes, formatBytes),
+    figure('weights', 'Weights of layers', before.weightBytes, after.weightBytes, formatBytes),
+    figure('nodes', 'Nodes', before.nodes, after.nodes, groupDigits),
+    figure('layers', 'Layers', before.layers, after.layers, groupDigits),
+    ...(accuracy(a) === undefined && accuracy(b) === undefined
+      ? []
+      : [figure('accuracy', metricName(metric), accuracy(a), accuracy(b), (v) => formatMetric(metric, v), points)]),
+    ...(a?.latencyMs === undefined && b?.latencyMs === undefined
+      ? []
+      : [figure('latency', 'Latency', a?.latencyMs, b?.latencyMs, formatMilliseconds)]),
+  ];
 }
 
-function storedBytes(layers: readonly Layer[]): number {
-  const tensors = new Set(layers.map((layer) => layer.weight.tensor));
-  return [...tensors].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+/** The layers in the form that all kinds of files share. */
+function layerDiffs({ layers }: ModelComparison): Pick<FileDiff, 'layers' | 'unchangedLayers'> {
+  const diffs = layers
+    .filter(({ status }) => status !== 'same')
+    .map(({ status, before, after }): LayerDiff => ({
+      name: (after ?? before)!.name,
+      status: status as LayerDiff['status'],
+      fields: diffFields(sideFields(before), sideFields(after)),
+    }));
+  return { layers: diffs, unchangedLayers: layers.length - diffs.length };
+}
+
+function sideFields(side: LayerSide | undefined): LayerFields {
+  if (side === undefined) {
+    return [];
+  }
+  return [
+    ['name', side.name],
+    ['operator', side.description],
+    ['weight', side.shape.join(' × ')],
+    ['W', side.weightBits === undefined ? undefined : formatBits(side.weightBits)],
+    ['A', side.inputBits === undefined ? undefined : formatBits(side.inputBits)],
+    ['type', side.type],
+    ['stored', formatBytes(side.storedBytes)],
+    ['zeros', side.zeros === undefined ? undefined : formatPercent(side.zeros)],
+    ['N:M', side.pattern],
+    ['bias', side.bias ?? 'no'],
+    ['shares weight', side.tie],
+  ];
 }
 
 function modelFields(model: Model): LayerFields {
@@ -61,41 +112,4 @@ function typeText({ type }: Value): string {
     return type?.kind ?? '?';
   }
   return `${dataTypeName(type.elementType)} ${type.shape?.map((d) => String(d ?? '?')).join(' × ') ?? '?'}`;
-}
-
-function modelLayers(layers: readonly Layer[]): Map<string, LayerFields> {
-  return new Map(
-    layers.map((layer) => {
-      const { tensor, shape } = layer.weight;
-      return [
-        layer.name,
-        [
-          ['operator', describeLayer(layer)],
-          ['weight', shape.join(' × ')],
-          ['type', dataTypeName(tensor.dataType)],
-          ['stored', formatBytes(tensor.byteLength)],
-          ['zeros', zerosOf(layer)],
-          ['bias', biasOf(layer)],
-          ['shares weight', layer.tie],
-        ],
-      ];
-    }),
-  );
-}
-
-/** Type of the stored bias, behind a DequantizeLinear too. */
-function biasOf(layer: Layer): string {
-  const tensor = layer.bias?.tensor ?? traceConstant(layer.node.inputs[2])?.tensor;
-  return tensor === undefined ? 'no' : dataTypeName(tensor.dataType);
-}
-
-function zerosOf(layer: Layer): string | undefined {
-  try {
-    return formatPercent(measureWeight(layer).zeros);
-  } catch (error) {
-    if (LatheError.is(error)) {
-      return undefined; // Packed or unreadable weights: the other fields still compare.
-    }
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { comparisonSchema } from './models/comparisonSchema';
 
 const closed = { additionalProperties: false } as const;
 const field = Type.Object(
@@ -44,6 +45,7 @@ export const diffSchema = Type.Object(
       ),
     ),
     unchangedLayers: Type.Integer(),
+    comparison: Type.Optional(comparisonSchema),
   },
   {
     $schema: 'http://json-schema.org/draft-07/schema#',

@@ -1,3 +1,5 @@
+import type { ModelComparison } from './models/comparisonSchema';
+
 /** What differs between two files of one kind, by meaning and not by line. */
 export interface FileDiff {
   readonly kind: 'recipe' | 'lock' | 'report' | 'model';
@@ -11,6 +13,8 @@ export interface FileDiff {
   /** Layers that changed, in the order of the second file, removed ones last. */
   readonly layers: readonly LayerDiff[];
   readonly unchangedLayers: number;
+  /** Models only: every layer, the same ones too, with their figures. */
+  readonly comparison?: ModelComparison;
 }
 
 export interface FigureDiff {

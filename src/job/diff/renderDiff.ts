@@ -1,5 +1,7 @@
 import { markdownCode, markdownTable, markdownText } from '../report/markdownText';
 import type { FieldDiff, FigureDiff, FileDiff, LayerDiff } from './diffTypes';
+import type { ModelComparison } from './models/comparisonSchema';
+import { comparisonNotes, layerTable, nodeLines, operatorTable, type ComparisonTable } from './models/comparisonTable';
 
 /** Columns of the layer table: the fields that changed anywhere, in the order they are listed. */
 export function layerColumns(diff: FileDiff): string[] {
@@ -73,6 +75,9 @@ export function renderDiffMarkdown(diff: FileDiff): string {
       '',
     );
   }
+  if (diff.comparison !== undefined) {
+    return [...lines, ...comparisonMarkdown(diff, diff.comparison)].join('\n');
+  }
   if (diff.layers.length > 0) {
     const columns = layerColumns(diff);
     lines.push(
@@ -89,19 +94,59 @@ export function renderDiffMarkdown(diff: FileDiff): string {
     );
   }
   lines.push(`${layerCount(diff)}.`, '');
-  if (diff.fields.length > 0) {
-    lines.push(
-      ...markdownTable(
-        ['Field', 'before', 'after'],
-        ['left', 'left', 'left'],
-        diff.fields.map(({ field, before, after }) => [
-          markdownText(field),
-          markdownText(before ?? '–'),
-          markdownText(after ?? '–'),
-        ]),
-      ),
-      '',
-    );
-  }
+  lines.push(...fieldsMarkdown(diff.fields));
   return lines.join('\n');
+}
+
+/** Fields of a model besides its operators, which have a table of their own. */
+export function otherFields({ fields }: FileDiff): readonly FieldDiff[] {
+  return fields.filter(({ field }) => !field.endsWith(' nodes'));
+}
+
+/** Nodes that are listed before the rest is counted. */
+const MOST_NODES = 50;
+
+function comparisonMarkdown(diff: FileDiff, comparison: ModelComparison): string[] {
+  const table = ({ columns, rows }: ComparisonTable): string[] =>
+    rows.length === 0
+      ? []
+      : [
+          ...markdownTable(
+            columns.map(({ title }) => markdownText(title)),
+            columns.map(({ align }) => align),
+            rows.map((row) =>
+              row.map((cell, i) => (columns[i]?.title === 'Layer' ? markdownCode(cell) : markdownText(cell))),
+            ),
+          ),
+          '',
+        ];
+  const { lines, more } = nodeLines(comparison, MOST_NODES);
+  return [
+    ...table(layerTable(comparison)),
+    `${layerCount(diff)}.`,
+    '',
+    ...table(operatorTable(comparison)),
+    ...lines.map((line) => `- ${markdownText(line)}`),
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    ...(lines.length > 0 ? [''] : []),
+    ...fieldsMarkdown(otherFields(diff)),
+    ...comparisonNotes(comparison).flatMap((note) => [markdownText(note), '']),
+  ];
+}
+
+function fieldsMarkdown(fields: readonly FieldDiff[]): string[] {
+  return fields.length === 0
+    ? []
+    : [
+        ...markdownTable(
+          ['Field', 'before', 'after'],
+          ['left', 'left', 'left'],
+          fields.map(({ field, before, after }) => [
+            markdownText(field),
+            markdownText(before ?? '–'),
+            markdownText(after ?? '–'),
+          ]),
+        ),
+        '',
+      ];
 }

@@ -74,7 +74,7 @@ export function formatSeconds(seconds: number): string {
 
 /** "3.83 ms". */
 export function formatMilliseconds(milliseconds: number): string {
-  return `${threeDigits(milliseconds)} ms`;
+  return signed(`${threeDigits(milliseconds)} ms`);
 }
 
 /** "1.6 × faster", "3.8 × slower". */

@@ -203,6 +203,7 @@ export class EditorSession {
       'job/showLog': nothing('job/showLog'),
       'model/export': note('model/export', () => ({})),
       'model/openCompressed': nothing('model/openCompressed'),
+      'model/compare': nothing('model/compare'),
       'model/reload': nothing('model/reload'),
       'report/open': nothing('report/open'),
       'file/reveal': nothing('file/reveal'),

@@ -24,6 +24,7 @@ export async function buildWebview(): Promise<void> {
     outdir: assets,
     entryPoints: {
       editor: join(repository, 'webview/editor/editor.ts'),
+      compare: join(repository, 'webview/compare/compare.ts'),
       history: join(repository, 'webview/history/history.ts'),
       review: join(repository, 'webview/review/review.ts'),
     },
@@ -33,8 +34,8 @@ export async function buildWebview(): Promise<void> {
 }
 
 /** Bundles that pages are made of. */
-export type ViewName = 'editor' | 'history' | 'review';
-const views: readonly ViewName[] = ['editor', 'history', 'review'];
+export type ViewName = 'compare' | 'editor' | 'history' | 'review';
+const views: readonly ViewName[] = ['compare', 'editor', 'history', 'review'];
 
 /** A page as VS Code makes it: the extension's content security policy, the theme's variables, `acquireVsCodeApi`. */
 function page(theme: ThemeKind, view: ViewName): string {

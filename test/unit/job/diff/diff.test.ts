@@ -184,24 +184,35 @@ describe('diff', () => {
   });
 
   it('compares models: structure, and layers by name with their zeros', () => {
+    const old = model([
+      ['a', [1, 2, 3, 4]],
+      ['b', [1, 2, 3, 4]],
+    ]);
     const diff = diffModels(
-      model([
-        ['a', [1, 2, 3, 4]],
-        ['b', [1, 2, 3, 4]],
-      ]),
-      model(
-        [
-          ['a', [1, 0, 0, 4]],
-          ['b', [1, 2, 3, 4]],
-          ['c', [1, 2, 3, 4]],
-        ],
-        18,
-      ),
+      { path: join(folder, 'old.onnx'), model: old },
+      {
+        path: join(folder, 'new.onnx'),
+        model: model(
+          [
+            ['a', [1, 0, 0, 4]],
+            ['b', [1, 2, 3, 4]],
+            ['c', [1, 2, 3, 4]],
+          ],
+          18,
+        ),
+      },
     );
     assert.deepEqual(
       diff.layers.map(({ name, status, fields }) => [name, status, status === 'changed' ? fields : fields.length > 0]),
       [
-        ['a', 'changed', [{ field: 'zeros', before: '0.0 %', after: '50.0 %' }]],
+        [
+          'a',
+          'changed',
+          [
+            { field: 'zeros', before: '0.0 %', after: '50.0 %' },
+            { field: 'N:M', before: undefined, after: '1:2' },
+          ],
+        ],
         ['c', 'added', true],
       ],
     );

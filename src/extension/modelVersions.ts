@@ -1,0 +1,60 @@
+import * as vscode from 'vscode';
+import { baseName, parentOf } from './fileNames';
+
+/** Which version of a file a uri stands for: "HEAD", "index", the start of a commit; undefined for the file itself. */
+export function versionOf(uri: vscode.Uri): string | undefined {
+  if (uri.scheme === 'file') {
+    return undefined;
+  }
+  if (uri.scheme === 'git') {
+    try {
+      const { ref } = JSON.parse(uri.query) as { ref?: unknown };
+      if (typeof ref === 'string') {
+        // Git's own way to name the index: "~" falls back on HEAD, which is the same where nothing is staged.
+        return ref === '' || ref === '~' ? 'index' : /^[0-9a-f]{40}$/.test(ref) ? ref.slice(0, 8) : ref;
+      }
+    } catch {
+      // Another extension's git: its scheme will have to do.
+    }
+  }
+  return uri.scheme;
+}
+
+/** Folder within the workspace, or the version. */
+export function placeOf(uri: vscode.Uri): string {
+  const version = versionOf(uri);
+  if (version !== undefined) {
+    return version;
+  }
+  const folder = vscode.workspace.asRelativePath(parentOf(uri), false);
+  return vscode.workspace.workspaceFolders?.some((one) => one.uri.toString() === parentOf(uri).toString()) === true
+    ? '.'
+    : folder;
+}
+
+/** "resnet20.onnx (HEAD)". */
+export function versionedName(uri: vscode.Uri): string {
+  const version = versionOf(uri);
+  return version === undefined ? baseName(uri) : `${baseName(uri)} (${version})`;
+}
+
+/** The uri of a file as it is in git's HEAD; undefined where git does not know the file or is not there. */
+export async function headVersion(uri: vscode.Uri): Promise<vscode.Uri | undefined> {
+  const git = await gitApi();
+  return git === undefined || git.getRepository(uri) === null ? undefined : git.toGitUri(uri, 'HEAD');
+}
+
+/** The part of VS Code's git extension that is used. */
+interface GitApi {
+  getRepository(uri: vscode.Uri): unknown;
+  toGitUri(uri: vscode.Uri, ref: string): vscode.Uri;
+}
+
+async function gitApi(): Promise<GitApi | undefined> {
+  const extension = vscode.extensions.getExtension<{ getAPI(version: 1): GitApi }>('vscode.git');
+  try {
+    return (await extension?.activate())?.getAPI(1);
+  } catch {
+    return undefined; // Disabled, or no git on this machine.
+  }
+}

@@ -1,0 +1,34 @@
+import '../editor/editor.css';
+import '../charts/chart.css';
+import '../layers/layers.css';
+import './compare.css';
+import { registerControls } from '../controls/toolkit';
+import { CompareHeader } from './compareHeader';
+import { CompareModel } from './compareModel';
+import { CompareTable } from './compareTable';
+
+/** Puts the comparison together: both files and their figures, below them the tables. */
+function start(): void {
+  registerControls();
+  const model = new CompareModel();
+  window.addEventListener('error', (event) => {
+    const error: unknown = event.error;
+    model.reportError(event.message, error instanceof Error ? error.stack : undefined);
+  });
+  window.addEventListener('unhandledrejection', (event) => {
+    const reason: unknown = event.reason;
+    model.reportError(String(reason), reason instanceof Error ? reason.stack : undefined);
+  });
+  const header = new CompareHeader(model);
+  const tables = new CompareTable(model);
+  const root = document.getElementById('root') ?? document.body;
+  root.classList.add('editor', 'compare');
+  root.append(header.element, tables.element);
+  model.onDidChange(() => {
+    header.update();
+    tables.update();
+  });
+  void model.start();
+}
+
+start();
