@@ -1,8 +1,12 @@
 import { strict as assert } from 'node:assert';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
 import type { RunView } from '../../../src/protocol/history';
 import {
+  EXTENSION_ID,
   activateLathe,
   closeAll,
   eventually,
@@ -124,5 +128,14 @@ describe('History', function () {
     for (const name of ['kept.lathe.json', 'kept.lathe.report.json', 'compressed/kept.onnx']) {
       assert.ok(await exists(vscode.Uri.joinPath(recipe, '..', name)), name);
     }
+  });
+
+  it('follows runs of the command line', async () => {
+    const before = runs().length;
+    const cli = join(vscode.extensions.getExtension(EXTENSION_ID)!.extensionPath, 'dist', 'cli.js');
+    await promisify(execFile)(process.execPath, [cli, 'run', recipe.fsPath], {
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+    });
+    await eventually('the run', () => runs().length === before + 1);
   });
 });
