@@ -65,6 +65,7 @@ describe('History, as a user sees it', function () {
       .first()
       .waitFor();
     await window.page.getByText('resnet20.lathe.lock.json').first().waitFor();
+    await window.page.screenshot({ path: join(pictures, 'history-comparison.png') });
     await toFront();
   });
 
