@@ -5,7 +5,10 @@ import { baseName, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { DocumentServices } from './modelDocument';
 import { runUri } from './runDocuments';
 
-/** Command of the review of changes, where this build has it: shows two files layer by layer. */
+/**
+ * Command of the review of changes, where there is one: given a file and the two to compare, the later one being the
+ * first argument, it shows them layer by layer.
+ */
 const REVIEW_COMMAND = 'lathe.reviewChanges';
 /** Names tried for a recipe brought back. */
 const MOST_NAMES = 1000;
@@ -28,12 +31,15 @@ export class HistoryActions {
     const title = vscode.l10n.t('{0} ↔ {1}', older, newer);
     const commands = await vscode.commands.getCommands(true);
     if (commands.includes(REVIEW_COMMAND)) {
-      await vscode.commands.executeCommand(
-        REVIEW_COMMAND,
-        runUri(recipe, older, 'lock'),
-        runUri(recipe, newer, 'lock'),
-      );
-      return;
+      const runs = await this.list(recipe);
+      const [before, after] = [older, newer].map((id) => {
+        const path = runs.find((run) => run.id === id)?.files.report;
+        return path === undefined ? undefined : vscode.Uri.file(path);
+      });
+      if (before !== undefined && after !== undefined) {
+        await vscode.commands.executeCommand(REVIEW_COMMAND, after, [before, after]);
+        return;
+      }
     }
     const pairs = (['recipe', 'lock', 'report'] as const).map((file) => {
       const left = runUri(recipe, older, file);

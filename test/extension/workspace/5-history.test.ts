@@ -62,7 +62,32 @@ describe('History', function () {
     assert.equal(api.history.find(recipe), view, 'one panel a recipe');
   });
 
-  it('compares two runs side by side, read-only', async () => {
+  it('hands two runs to the review of changes where there is one', async () => {
+    const [newer, older] = runs();
+    const given: unknown[][] = [];
+    const isThere = (await vscode.commands.getCommands(true)).includes('lathe.reviewChanges');
+    const review = isThere
+      ? undefined
+      : vscode.commands.registerCommand('lathe.reviewChanges', (...args: unknown[]) => given.push(args));
+    const before = tabLabels().length;
+    await api.history.actions.compare(recipe, [newer!.id, older!.id]);
+    review?.dispose();
+    if (isThere) {
+      await eventually('the review', () => tabLabels().length > before);
+    } else {
+      const [after, pair] = given[0] as [vscode.Uri, vscode.Uri[]];
+      assert.equal(after.fsPath, newer!.files.report);
+      assert.deepEqual(
+        pair.map(({ fsPath }) => fsPath),
+        [older!.files.report, newer!.files.report],
+      );
+    }
+  });
+
+  it('compares two runs side by side, read-only', async function () {
+    if ((await vscode.commands.getCommands(true)).includes('lathe.reviewChanges')) {
+      this.skip();
+    }
     const [newer, older] = runs();
     await api.history.actions.compare(recipe, [newer!.id, older!.id]);
     await eventually('the comparison', () =>
