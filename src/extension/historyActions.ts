@@ -5,6 +5,11 @@ import { baseName, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { DocumentServices } from './modelDocument';
 import { runUri } from './runDocuments';
 
+/**
+ * Command of the review of changes, where there is one: given a file and the two to compare, the later one being the
+ * first argument, it shows them layer by layer.
+ */
+const REVIEW_COMMAND = 'lathe.reviewChanges';
 /** Names tried for a recipe brought back. */
 const MOST_NAMES = 1000;
 
@@ -24,6 +29,18 @@ export class HistoryActions {
       throw extensionError('extension/wrong-selection', vscode.l10n.t('Select two runs to compare.'));
     }
     const title = vscode.l10n.t('{0} ↔ {1}', older, newer);
+    const commands = await vscode.commands.getCommands(true);
+    if (commands.includes(REVIEW_COMMAND)) {
+      const runs = await this.list(recipe);
+      const [before, after] = [older, newer].map((id) => {
+        const path = runs.find((run) => run.id === id)?.files.report;
+        return path === undefined ? undefined : vscode.Uri.file(path);
+      });
+      if (before !== undefined && after !== undefined) {
+        await vscode.commands.executeCommand(REVIEW_COMMAND, after, [before, after]);
+        return;
+      }
+    }
     const pairs = (['recipe', 'lock', 'report'] as const).map((file) => {
       const left = runUri(recipe, older, file);
       return [left, left, runUri(recipe, newer, file)] as const;

@@ -69,6 +69,7 @@ export class HistoryPanel implements vscode.Disposable {
         }
       }),
     );
+    recipes.watch();
     // The recipe itself, or what a run of the command line wrote beside it.
     this.store.add(recipes.onDidChange((uri) => uri.path.startsWith(stemOf(recipe)) && this.refreshSoon()));
     this.store.add({ dispose: () => clearTimeout(this.timer) });

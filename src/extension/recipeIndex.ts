@@ -113,7 +113,8 @@ export class RecipeIndex implements vscode.Disposable {
     }
   }
 
-  private watch(): void {
+  /** From now on `onDidChange` tells of changes; asking for recipes starts it too. */
+  watch(): void {
     if (this.watching) {
       return;
     }

@@ -34,6 +34,8 @@ export interface RunView {
   readonly limitMessages: readonly string[];
   /** Absent where the kept recipe is not one that this version reads. */
   readonly settings?: RunSettings;
+  /** Absolute paths of what was kept. */
+  readonly files: Readonly<Record<'recipe' | 'lock' | 'report', string>>;
   /** The kept recipe is, to the letter, the recipe as it is on disk now. */
   readonly isPresentRecipe: boolean;
 }

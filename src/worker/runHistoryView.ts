@@ -65,6 +65,7 @@ function runView(run: KeptRun, recipePath: string, present: string | undefined):
     withinLimits: report.limits.within,
     limitMessages: report.limits.messages,
     ...(settings !== undefined && { settings }),
+    files: { recipe: run.recipePath, lock: run.lockPath, report: run.reportPath },
     isPresentRecipe: text !== undefined && text === present,
   };
 }

@@ -96,6 +96,9 @@ describe('webview history', function () {
     await view.page.locator(`[data-key="${second}"] .table-cell`).first().click();
     await button(view, 'Open report').click();
     assert.deepEqual(view.last('run/openReport'), { id: second });
+    const asked = view.requests.length;
+    await view.page.locator(`[data-key="${second}"] .table-cell`).first().click();
+    assert.equal(view.requests.length, asked, 'a click on the selected run opens nothing');
     await button(view, 'Re-run').click();
     assert.deepEqual(view.last('run/again'), { id: second });
     await view.page.getByText('/home/ada/models/net-1.lathe.json').waitFor();
@@ -116,6 +119,9 @@ describe('webview history', function () {
     await view.page.keyboard.press('Enter');
     await view.settled();
     assert.deepEqual(view.last('run/openReport'), { id: runsOf(view)[1]!.id });
+    await view.page.locator('.table-body .table-cell').first().dblclick();
+    await view.settled();
+    assert.deepEqual(view.last('run/openReport'), { id: runsOf(view)[0]!.id });
   });
 
   it('shows failures where they happened', async () => {

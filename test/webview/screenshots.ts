@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { ComparisonName } from './fixtures/fixtureComparison';
 import type { FixtureName } from './fixtures/fixtureState';
 import { fixtureReview } from './fixtures/fixtureReview';
+import type { HistoryFixtureName } from './fixtures/fixtureHistory';
 import { CompareSession } from './host/compareSession';
 import { EditorSession, type SessionOptions } from './host/editorSession';
+import { HistorySession } from './host/historySession';
 import { ReviewSession } from './host/reviewSession';
 import { buildWebview, launchBrowser, startServer, themeKinds } from './host/webviewPage';
 
@@ -81,7 +83,7 @@ const pictures: readonly Picture[] = [
     name: `inspector-${theme}`,
     fixture: 'optimized',
     tab: 'Layers',
-    options: { theme, height: 1500 },
+    options: { theme, height: 2100 },
   })),
   { name: 'bits-dark-narrow', fixture: 'optimized', tab: 'Bits', options: { theme: 'dark', width: 640 } },
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
@@ -102,6 +104,22 @@ const comparisons: readonly {
   { name: 'compare-light-narrow', fixture: 'compressed', options: { theme: 'light', width: 640 } },
 ];
 
+interface HistoryPicture {
+  readonly name: string;
+  readonly fixture: HistoryFixtureName;
+  readonly options: SessionOptions;
+}
+
+/** Two runs are selected in each. */
+const historyPictures: readonly HistoryPicture[] = [
+  ...themeKinds.map((theme): HistoryPicture => ({
+    name: `history-${theme}`,
+    fixture: 'runs',
+    options: { theme, width: 1100, height: 640 },
+  })),
+  { name: 'history-light-narrow', fixture: 'hundred', options: { theme: 'light', width: 600, height: 700 } },
+];
+
 async function main(): Promise<void> {
   const target = join(__dirname, '../../docs/images/webview');
   mkdirSync(target, { recursive: true });
@@ -115,6 +133,9 @@ async function main(): Promise<void> {
     await editor.showTab(tab);
     if (fixture !== 'huge') {
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
+    }
+    if (tab === 'Layers') {
+      await editor.page.waitForSelector('.inspector .pixel-pane, .inspector > .inspector-content > .hint');
     }
     await editor.settled();
     if (choice !== undefined) {
@@ -148,6 +169,15 @@ async function main(): Promise<void> {
     await session.settled();
     await session.page.screenshot({ path: join(target, `${name}.png`) });
     await session.close();
+  }
+  for (const { name, fixture, options } of historyPictures.filter((picture) => picture.name.includes(wanted))) {
+    const view = await HistorySession.open(browser, address, fixture, options);
+    const cell = (row: number) => view.page.locator('.table-body .table-row').nth(row).locator('.table-cell').first();
+    await cell(0).click();
+    await cell(3).click({ modifiers: ['Control'] });
+    await view.settled();
+    await view.page.screenshot({ path: join(target, `${name}.png`) });
+    await view.close();
   }
   await browser.close();
   server.close();

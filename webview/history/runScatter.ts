@@ -1,5 +1,5 @@
 import type { RunView } from '../../src/protocol/history';
-import type { ScatterInput } from '../charts/scatter';
+import type { ScatterInput } from '../charts/scatterInput';
 import { count, isShareMetric, loss, metricName, metricValue, share, significant } from '../text/numbers';
 import { runSentence, timeText } from './runText';
 

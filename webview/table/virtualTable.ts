@@ -15,7 +15,7 @@ export interface VirtualTableOptions<Row> {
   readonly label: string;
   readonly key: (row: Row) => string;
   readonly onSelect: (row: Row) => void;
-  /** Enter, or a second click on the selected row. `cell` is where a menu may be put. */
+  /** Enter, or a second click on the selected row (a double click where several can be selected). `cell` is where a menu may be put. */
   readonly onActivate?: (row: Row, cell: DOMRect) => void;
   /**
    * Makes several rows selectable: Ctrl+click or Space adds and takes away, Shift+arrow extends, Ctrl+A takes all. Called
@@ -259,7 +259,11 @@ export class VirtualTable<Row> {
       column.content === undefined ? text : column.content(row),
     );
     cell.addEventListener('click', (event) => {
-      const again = this.selected === this.options.key(row) && document.activeElement === this.element;
+      // Where several rows can be selected, clicking one of them leaves that one: a double click acts.
+      const again =
+        this.options.onSelectMany === undefined
+          ? this.selected === this.options.key(row) && document.activeElement === this.element
+          : event.detail === 2;
       this.cursor = { row: index, column: at };
       this.element.focus({ preventScroll: true });
       if (this.options.onSelectMany !== undefined && (event.ctrlKey || event.metaKey)) {

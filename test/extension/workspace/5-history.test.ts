@@ -1,8 +1,12 @@
 import { strict as assert } from 'node:assert';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
 import type { RunView } from '../../../src/protocol/history';
 import {
+  EXTENSION_ID,
   activateLathe,
   closeAll,
   eventually,
@@ -58,7 +62,32 @@ describe('History', function () {
     assert.equal(api.history.find(recipe), view, 'one panel a recipe');
   });
 
-  it('compares two runs side by side, read-only', async () => {
+  it('hands two runs to the review of changes where there is one', async () => {
+    const [newer, older] = runs();
+    const given: unknown[][] = [];
+    const isThere = (await vscode.commands.getCommands(true)).includes('lathe.reviewChanges');
+    const review = isThere
+      ? undefined
+      : vscode.commands.registerCommand('lathe.reviewChanges', (...args: unknown[]) => given.push(args));
+    const before = tabLabels().length;
+    await api.history.actions.compare(recipe, [newer!.id, older!.id]);
+    review?.dispose();
+    if (isThere) {
+      await eventually('the review', () => tabLabels().length > before);
+    } else {
+      const [after, pair] = given[0] as [vscode.Uri, vscode.Uri[]];
+      assert.equal(after.fsPath, newer!.files.report);
+      assert.deepEqual(
+        pair.map(({ fsPath }) => fsPath),
+        [older!.files.report, newer!.files.report],
+      );
+    }
+  });
+
+  it('compares two runs side by side, read-only', async function () {
+    if ((await vscode.commands.getCommands(true)).includes('lathe.reviewChanges')) {
+      this.skip();
+    }
     const [newer, older] = runs();
     await api.history.actions.compare(recipe, [newer!.id, older!.id]);
     await eventually('the comparison', () =>
@@ -124,5 +153,14 @@ describe('History', function () {
     for (const name of ['kept.lathe.json', 'kept.lathe.report.json', 'compressed/kept.onnx']) {
       assert.ok(await exists(vscode.Uri.joinPath(recipe, '..', name)), name);
     }
+  });
+
+  it('follows runs of the command line', async () => {
+    const before = runs().length;
+    const cli = join(vscode.extensions.getExtension(EXTENSION_ID)!.extensionPath, 'dist', 'cli.js');
+    await promisify(execFile)(process.execPath, [cli, 'run', recipe.fsPath], {
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+    });
+    await eventually('the run', () => runs().length === before + 1);
   });
 });
