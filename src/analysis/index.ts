@@ -15,6 +15,7 @@ export { evaluateChain, storedOrder } from './evaluateChain';
 export { mergeTypes, type ShapeTable } from './shapeTable';
 export { declaredShapes } from './declaredShapes';
 export { inferShapes, sampleShapes, type InferShapesOptions } from './inferShapes';
+export { floatOperators, type FloatOperator } from './floatOperators';
 export { layerMacs, totalMacs } from './macs';
 export {
   NM_PATTERNS,

@@ -1,4 +1,4 @@
-import type { NmPattern, WeightStatistics } from '../analysis';
+import type { FloatOperator, NmPattern, WeightStatistics } from '../analysis';
 import type { Refusal } from '../base/errors';
 import type { AllocationSolution, FrontierPoint } from '../methods';
 import type { SparsityChoice } from './recipe/recipe';
@@ -220,6 +220,8 @@ export interface RunResult {
   }[];
   readonly layers: readonly LayerRun[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];
+  /** What computes in float between the layers. */
+  readonly floatOperators: readonly FloatOperator[];
   readonly latency: Latency | undefined;
   readonly outputs: {
     readonly model: string;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { declaredShapes, findLayers, inferShapes } from '../analysis';
+import { declaredShapes, findLayers, floatOperators, inferShapes } from '../analysis';
 import type { InferenceRunner, RunnerValue } from '../analysis';
 import { LatheError } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
@@ -140,6 +140,7 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
       ...analysis.result.refused,
       ...quantized.result.refused.map((refusal) => ({ ...refusal, layer: refusal.nodes[0] ?? '' })),
     ],
+    floatOperators: floatOperators(job.model, job.layers, job.shapes),
     latency: verification.latency,
     outputs: {
       model: written.path,

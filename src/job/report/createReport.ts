@@ -83,6 +83,7 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
       notes: [...layer.notes],
     })),
     refused: run.refused.map(({ layer, reason }) => ({ layer, reason })),
+    floatOperators: run.floatOperators.map((operator) => ({ ...operator })),
     policies: allocate.policies.map(({ sizeBits, changed, ...policy }) => ({
       ...policy,
       size: sizeBits / allocate.floatBits,

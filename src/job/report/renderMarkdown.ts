@@ -12,6 +12,7 @@ import {
   groupDigits,
   metricName,
 } from './formatNumbers';
+import { floatOperatorsText } from './floatOperatorsText';
 import { markdownCode as code, markdownTable as table, markdownText as text } from './markdownText';
 import type { Report } from './reportSchema';
 import { proofText } from './proofText';
@@ -96,6 +97,10 @@ export function renderMarkdown(report: Report): string {
       ...report.refused.map(({ layer, reason }) => `- ${code(layer)}: ${text(reason)}`),
       '',
     );
+  }
+  const float = floatOperatorsText(report);
+  if (float !== '') {
+    lines.push(text(float), '');
   }
   if (report.stages.length > 0) {
     lines.push(

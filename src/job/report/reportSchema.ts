@@ -146,6 +146,11 @@ export const reportSchema = Type.Object(
     refused: Type.Array(Type.Object({ layer: Type.String(), reason: Type.String() }, closed), {
       description: 'What was left as it is, and why.',
     }),
+    floatOperators: Type.Optional(
+      Type.Array(Type.Object({ operator: Type.String(), count: Type.Integer({ minimum: 1 }) }, closed), {
+        description: 'What computes in float between the layers.',
+      }),
+    ),
     policies: Type.Optional(
       Type.Array(
         Type.Object(

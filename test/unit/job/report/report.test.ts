@@ -148,4 +148,17 @@ describe('the report', () => {
     assert.ok(!renderHtml(report).includes('NaN'));
     assert.ok(!renderMarkdown(report).includes('NaN'));
   });
+
+  it('says what computes in float between the layers, also where a report of an older build does not know', () => {
+    const report = sampleReport();
+    report.floatOperators = [
+      { operator: 'Softmax', count: 4 },
+      { operator: 'MatMul of two activations', count: 8 },
+    ];
+    const line = 'Computed in float between the layers: Softmax × 4, MatMul of two activations × 8.';
+    assert.ok(renderMarkdown(report).includes(line));
+    assert.ok(renderHtml(report).includes(line));
+    delete report.floatOperators;
+    assert.ok(!renderMarkdown(report).includes('Computed in float'));
+  });
 });
