@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { INTEROP_FORMATS } from '../protocol/interop';
 import type { JobId, JobKind } from '../protocol/job';
 import type { Comparisons } from './comparisons';
 import type { EditorActions } from './editorActions';
@@ -6,6 +7,7 @@ import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe, isReviewed } from './fileNames';
 import type { FilesTree } from './filesTree';
 import type { HistoryPanels } from './historyPanels';
+import { exportForTool, type InteropExportRequest } from './interopExport';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
@@ -125,6 +127,8 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
         services.reviews.compareWithHead(await recipeOf(argument));
       }
     },
+    exportForTool: async (argument, given) =>
+      exportForTool(services.worker, await recipeOf(argument), interopRequest(given)),
     showHistory: async (argument) => {
       services.history.show(await recipeOf(argument));
     },
@@ -150,6 +154,19 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
       }),
     ),
   );
+}
+
+/** What a caller of the command knows already. The second argument of menus is their selection: it says nothing. */
+function interopRequest(given: unknown): InteropExportRequest {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    return {};
+  }
+  const { format, target } = given as Readonly<Record<string, unknown>>;
+  const known = INTEROP_FORMATS.find((name) => name === format);
+  return {
+    ...(known === undefined ? {} : { format: known }),
+    ...(target instanceof vscode.Uri ? { target } : {}),
+  };
 }
 
 /** The file of the tab in front, also where it is no text editor of ours. */

@@ -3,6 +3,7 @@ import { ChannelCode, RemoteError } from '../protocol/channel';
 import type { WireError } from '../protocol/job';
 
 export type ExtensionErrorCode =
+  | 'extension/file-exists'
   | 'extension/not-on-disk'
   | 'extension/lfs-pointer'
   | 'extension/no-git'

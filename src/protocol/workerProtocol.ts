@@ -10,6 +10,7 @@ import type {
 } from './job';
 import type { ModelComparison } from './comparison';
 import type { GraphStructure } from './graph';
+import type { InteropFormatName } from './interop';
 import type { DiffView } from './review';
 import type { RunFile, RunView } from './history';
 import type { LayerStatistics, ModelSummary } from './model';
@@ -165,6 +166,11 @@ export interface WorkerRequests {
   'recipe/lockEntry': {
     params: { readonly recipePath: string; readonly layer: string };
     result: { readonly path: string; readonly entry?: LockEntry };
+  };
+  /** What the lock beside the recipe decided, in the form of another tool. */
+  'lock/export': {
+    params: { readonly recipePath: string; readonly format: InteropFormatName };
+    result: { readonly text: string; readonly notes: readonly string[]; readonly suffix: string };
   };
   /** Whether the lock still belongs to recipe, model and data. */
   'recipe/lockState': {

@@ -12,6 +12,7 @@ import {
   type WorkerClientSide,
   type WorkerSide,
 } from '../protocol/workerProtocol';
+import { interopFile, interopFormats } from '../job/interop/interop';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
 import { HeldWeights, layerNamed } from './heldWeights';
@@ -126,6 +127,10 @@ export class WorkerServer {
         diagnostics: await recipeOutlook(recipePath, allocations, signal),
       }),
       'recipe/lockEntry': ({ recipePath, layer }) => lockEntry(recipePath, layer),
+      'lock/export': ({ recipePath, format }) => {
+        const { text, notes } = interopFile(recipePath, format);
+        return { text, notes, suffix: interopFormats[format].suffix };
+      },
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),
       'review/compare': (params) => compareForReview(params),

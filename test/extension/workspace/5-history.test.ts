@@ -108,6 +108,17 @@ describe('History', function () {
     );
   });
 
+  it('writes what the lock decided for another tool, and nothing over a file that is there', async () => {
+    const target = vscode.Uri.joinPath(recipe, '..', 'kept.netron.json');
+    await vscode.commands.executeCommand('lathe.exportForTool', recipe, { format: 'netron', target });
+    const written = JSON.parse(await readText(target)) as { signature: string; metrics: unknown[] };
+    assert.equal(written.signature, 'netron:attachment');
+    assert.equal(written.metrics.length, 3 * 22);
+    await writeText(target, 'mine');
+    await vscode.commands.executeCommand('lathe.exportForTool', recipe, { format: 'netron', target });
+    assert.equal(await readText(target), 'mine');
+  });
+
   it('opens the report of a run for reading', async () => {
     const [, older] = runs();
     await api.history.actions.openReport(recipe, older!.id);
