@@ -18,11 +18,19 @@ export class VSCodeWindow {
   ) {}
 
   /** `recipe` replaces the sample's own before the window opens. */
-  static async open(options: { readonly recipe?: string; readonly trust?: boolean } = {}): Promise<VSCodeWindow> {
+  static async open(
+    options: {
+      readonly recipe?: string;
+      readonly trust?: boolean;
+      /** Changes the workspace before the window opens. */
+      readonly prepare?: (workspace: string) => void;
+    } = {},
+  ): Promise<VSCodeWindow> {
     const workspace = sampleWorkspace();
     if (options.recipe !== undefined) {
       writeFileSync(join(workspace, 'sample', 'resnet20.lathe.json'), options.recipe);
     }
+    options.prepare?.(workspace);
     const server = await startServer({ trust: options.trust ?? false });
     const { browser, page, messages } = await openWorkbench(
       server.url(workspace, [
@@ -63,6 +71,40 @@ export class VSCodeWindow {
       }
       if (Date.now() > deadline) {
         throw new Error(`No model editor after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`);
+      }
+      await this.page.waitForTimeout(200);
+    }
+  }
+
+  /** Every webview in sight that shows text. */
+  async visibleFrames(): Promise<Frame[]> {
+    const found: Frame[] = [];
+    for (const frame of this.page.frames()) {
+      const shown = await frame.evaluate(() => document.querySelector('#root')?.textContent ?? '').catch(() => '');
+      if (shown !== '' && (await isVisible(frame))) {
+        found.push(frame);
+      }
+    }
+    return found;
+  }
+
+  /** The webview in sight that shows this. */
+  async frameWith(selector: string, timeout = 90_000): Promise<Frame> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      for (const frame of await this.visibleFrames()) {
+        const count = await frame
+          .locator(selector)
+          .count()
+          .catch(() => 0);
+        if (count > 0) {
+          return frame;
+        }
+      }
+      if (Date.now() > deadline) {
+        throw new Error(
+          `No webview with ${selector} after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`,
+        );
       }
       await this.page.waitForTimeout(200);
     }
