@@ -11,6 +11,7 @@ import { LocalCopies } from './localCopies';
 import { Log } from './log';
 import { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
+import { watchChangedModels } from './modelVersions';
 import { RecipeCodeLens } from './recipeCodeLens';
 import { RecipeDiagnostics } from './recipeDiagnostics';
 import { RecipeIndex } from './recipeIndex';
@@ -68,5 +69,6 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       storageUri: context.globalStorageUri,
     }),
   );
+  void watchChangedModels(store);
   return { workerPid: () => worker.pid, jobs, editors, actions, comparisons };
 }
