@@ -77,6 +77,12 @@ export class EditorPanel implements vscode.Disposable {
         }
       }),
     );
+    this.store.add(
+      panel.onDidChangeViewState(() => {
+        // A view out of sight is unloaded, and asks for the state again when it is shown.
+        this.isReady &&= panel.visible;
+      }),
+    );
     webview.html = webviewHtml(webview, assets, 'editor');
   }
 

@@ -13,6 +13,7 @@ import { Log } from './log';
 import { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
 import { LockDiagnostics } from './lockDiagnostics';
+import { watchChangedModels } from './modelVersions';
 import { RecipeCodeLens } from './recipeCodeLens';
 import { RecipeDiagnostics } from './recipeDiagnostics';
 import { RecipeIndex } from './recipeIndex';
@@ -78,5 +79,6 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
       storageUri: context.globalStorageUri,
     }),
   );
+  void watchChangedModels(store);
   return { workerPid: () => worker.pid, jobs, editors, actions, reviews, history, comparisons };
 }

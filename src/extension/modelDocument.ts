@@ -79,7 +79,11 @@ export class ModelDocument implements vscode.CustomDocument {
       this.didChange.fire({ type: 'sparsity', layers, state }),
     );
     this.state = {
-      document: { path: uri.fsPath, name: versionedName(uri) },
+      document: {
+        path: uri.fsPath,
+        name: versionedName(uri),
+        ...(uri.scheme === 'file' ? {} : { version: placeOf(uri) }),
+      },
       trusted: vscode.workspace.isTrusted,
       model: { status: 'loading' },
       statistics: { layers: [], complete: false },

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { DisposableStore } from '../base/disposable';
 import { baseName, parentOf } from './fileNames';
 
 /** Which version of a file a uri stands for: "HEAD", "index", the start of a commit; undefined for the file itself. */
@@ -44,10 +45,49 @@ export async function headVersion(uri: vscode.Uri): Promise<vscode.Uri | undefin
   return git === undefined || git.getRepository(uri) === null ? undefined : git.toGitUri(uri, 'HEAD');
 }
 
+/**
+ * Keeps the context `lathe.modelChangedInGit` true while git lists a changed model: menus of the source control view know
+ * no file names.
+ */
+export async function watchChangedModels(store: DisposableStore): Promise<void> {
+  const git = await gitApi();
+  if (git === undefined) {
+    return;
+  }
+  let shown = false;
+  const update = (): void => {
+    const changed = git.repositories.some(({ state }) =>
+      [...state.workingTreeChanges, ...state.indexChanges].some(({ uri }) => /\.onnx$/i.test(uri.path)),
+    );
+    if (changed !== shown) {
+      shown = changed;
+      void vscode.commands.executeCommand('setContext', 'lathe.modelChangedInGit', changed);
+    }
+  };
+  const watch = (repository: GitRepository): void => {
+    store.add(repository.state.onDidChange(update));
+    update();
+  };
+  git.repositories.forEach(watch);
+  store.add(git.onDidOpenRepository(watch));
+  store.add(git.onDidCloseRepository(update));
+}
+
 /** The part of VS Code's git extension that is used. */
 interface GitApi {
+  readonly repositories: readonly GitRepository[];
+  readonly onDidOpenRepository: vscode.Event<GitRepository>;
+  readonly onDidCloseRepository: vscode.Event<GitRepository>;
   getRepository(uri: vscode.Uri): unknown;
   toGitUri(uri: vscode.Uri, ref: string): vscode.Uri;
+}
+
+interface GitRepository {
+  readonly state: {
+    readonly workingTreeChanges: readonly { readonly uri: vscode.Uri }[];
+    readonly indexChanges: readonly { readonly uri: vscode.Uri }[];
+    readonly onDidChange: vscode.Event<void>;
+  };
 }
 
 async function gitApi(): Promise<GitApi | undefined> {

@@ -84,8 +84,10 @@ export interface EditorState {
   readonly document: {
     /** Absolute path on the machine of the extension host. */
     readonly path: string;
-    /** File name. */
+    /** File name, with the version where it is not the file itself: "resnet20.onnx (HEAD)". */
     readonly name: string;
+    /** Set for a version that is on no disk: it can be looked at, and nothing else. */
+    readonly version?: string;
   };
   /** `false` in restricted mode: inspection only. */
   readonly trusted: boolean;

@@ -213,6 +213,11 @@ describe('webview comparison', function () {
     await editor.page.getByRole('button', { name: 'Compare with the other side' }).click();
     await editor.settled();
     assert.deepEqual(editor.last('model/compare'), { relation: 'diff' });
+    editor.change({
+      document: { path: '/home/ada/models/resnet20.onnx', name: 'resnet20.onnx (HEAD)', version: 'HEAD' },
+    });
+    await editor.settled();
+    assert.equal(await editor.page.locator('vscode-button', { hasText: 'Analyze' }).isVisible(), false);
     editor.change({ related: [{ relation: 'float', name: 'resnet20.onnx' }] });
     await editor.settled();
     await button.click();

@@ -118,7 +118,11 @@ export class Header implements View {
       related === undefined
         ? ''
         : `Compare with ${related.relation === 'float' ? 'the model it was made from' : 'its compressed model'}, ${related.name}`;
-    this.createRecipe.element.hidden = state.recipe !== undefined;
+    const isVersion = state.document.version !== undefined;
+    this.createRecipe.element.hidden = state.recipe !== undefined || isVersion;
+    for (const button of [this.analyze, this.optimize, this.exportModel]) {
+      button.element.hidden = isVersion;
+    }
     this.createRecipe.setState(createRecipe);
     this.analyze.setState(analyze);
     this.optimize.setState(optimize);

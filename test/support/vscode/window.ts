@@ -62,19 +62,35 @@ export class VSCodeWindow {
     return this.frameWith('#root:not(:empty)', timeout);
   }
 
-  /** The webview in sight that has an element like this. */
+  /** Every webview in sight that shows text. */
+  async visibleFrames(): Promise<Frame[]> {
+    const found: Frame[] = [];
+    for (const frame of this.page.frames()) {
+      const shown = await frame.evaluate(() => document.querySelector('#root')?.textContent ?? '').catch(() => '');
+      if (shown !== '' && (await isVisible(frame))) {
+        found.push(frame);
+      }
+    }
+    return found;
+  }
+
+  /** The webview in sight that shows this. */
   async frameWith(selector: string, timeout = 90_000): Promise<Frame> {
     const deadline = Date.now() + timeout;
     for (;;) {
-      for (const frame of this.page.frames()) {
-        // Frames come and go while VS Code loads a webview.
-        const shown = await frame.evaluate((one) => document.querySelector(one) !== null, selector).catch(() => false);
-        if (shown && (await isVisible(frame))) {
+      for (const frame of await this.visibleFrames()) {
+        const count = await frame
+          .locator(selector)
+          .count()
+          .catch(() => 0);
+        if (count > 0) {
           return frame;
         }
       }
       if (Date.now() > deadline) {
-        throw new Error(`No view with ${selector} after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`);
+        throw new Error(
+          `No webview with ${selector} after ${timeout / 1000} s.\n${this.messages.slice(-20).join('\n')}`,
+        );
       }
       await this.page.waitForTimeout(200);
     }

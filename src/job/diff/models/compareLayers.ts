@@ -12,9 +12,7 @@ export function describeSide(
   weights: LayerWeights | string,
 ): LayerSide {
   const bits: LayerBits = stated === undefined ? storedBits(layer) : { weightBits: stated[0], inputBits: stated[1] };
-  const bias =
-    layer.bias?.tensor ??
-    (layer.kind === 'Conv' || layer.kind === 'Gemm' ? traceConstant(layer.node.inputs[2])?.tensor : undefined);
+  const bias = biasType(layer);
   return {
     name: layer.name,
     shortName: layer.shortName,
@@ -26,10 +24,17 @@ export function describeSide(
     ...(bits.weightBits === undefined ? {} : { weightBits: bits.weightBits }),
     ...(bits.inputBits === undefined ? {} : { inputBits: bits.inputBits }),
     storedBytes: storedTensors(layer).reduce((sum, tensor) => sum + tensor.byteLength, 0),
-    ...(bias === undefined ? {} : { bias: dataTypeName(bias.dataType) }),
+    ...(bias === undefined ? {} : { bias }),
     ...(layer.tie === undefined ? {} : { tie: layer.tie }),
     ...(typeof weights === 'string' ? {} : sparsityOf(layer, weights)),
   };
+}
+
+/** Type of the stored bias, behind a DequantizeLinear too. */
+export function biasType(layer: Layer): string | undefined {
+  const behind = layer.kind === 'Conv' || layer.kind === 'Gemm' ? layer.node.inputs[2] : undefined;
+  const tensor = layer.bias?.tensor ?? traceConstant(behind)?.tensor;
+  return tensor && dataTypeName(tensor.dataType);
 }
 
 /** Patterns from the sparsest on; of two as sparse, the one with smaller groups says more. */

@@ -2,7 +2,7 @@ import { findLayers, type Layer } from '../../../analysis';
 import { LatheError } from '../../../base/errors';
 import { ONNX_DOMAIN, type Model } from '../../../onnx';
 import { foldBatchNorm, foldConstants } from '../../../passes';
-import { compareWeights, describeSide } from './compareLayers';
+import { biasType, compareWeights, describeSide } from './compareLayers';
 import type { ComparedLayer, ComparedSide, LayerSide, ModelComparison } from './comparisonSchema';
 import { statedBits } from './layerBits';
 import { layerWeights, storedTensors } from './layerWeights';
@@ -150,8 +150,10 @@ function compareLayer(
   );
   const sqnr = outputSqnr.get(sides.before.name) ?? outputSqnr.get(sides.after.name);
   const isSame =
-    JSON.stringify(withoutNames(sides.before)) === JSON.stringify(withoutNames(sides.after)) &&
-    (measured.difference === undefined ? sameBytes(before!, after!) : measured.difference.maxAbsolute === 0);
+    JSON.stringify(comparable(sides.before, plainBefore)) === JSON.stringify(comparable(sides.after, plainAfter)) &&
+    (measured.difference === undefined
+      ? sameBytes(before!, after!)
+      : (measured.difference.relative ?? 1) <= ((plainBefore ?? plainAfter) ? FOLDING_NOISE : 0));
   return {
     status: isSame ? 'same' : 'changed',
     ...(matchedBy === undefined ? {} : { matchedBy }),
@@ -161,9 +163,13 @@ function compareLayer(
   };
 }
 
-/** What else a layer is called is no difference of the layer. */
-function withoutNames(side: LayerSide): object {
-  return { ...side, name: '', shortName: '', tie: side.tie !== undefined };
+/** Relative L2 distance that folding in float32 leaves between weights that are the same. */
+const FOLDING_NOISE = 1e-6;
+
+/** What else a layer is called is no difference of the layer; a bias that folding gives it is none either. */
+function comparable(side: LayerSide, folded: Layer | undefined): object {
+  const { bias, tie, ...rest } = side;
+  return { ...rest, name: '', shortName: '', own: [folded === undefined ? bias : biasType(folded), tie !== undefined] };
 }
 
 /** False where it cannot be told: what is not known to be the same is shown. */

@@ -74,7 +74,9 @@ const difference = Type.Object(
 
 const layer = Type.Object(
   {
-    status: Type.Enum(['same', 'changed', 'added', 'removed']),
+    status: Type.Enum(['same', 'changed', 'added', 'removed'], {
+      description: 'same: in structure, storage and weights; rounding of folded batch norms does not count.',
+    }),
     matchedBy: Type.Optional(Type.Enum(['name', 'weight', 'order'], { description: 'order: same shape, in order.' })),
     before: Type.Optional(layerSide),
     after: Type.Optional(layerSide),

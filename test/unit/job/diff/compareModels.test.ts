@@ -189,6 +189,14 @@ describe('comparing two models', () => {
     );
     assert.equal(foldedBatchNorms, 1);
     assert.deepEqual(layers[0]!.difference, { relative: 0, maxAbsolute: 0 });
+    const models = join(__dirname, '../../../fixtures/models');
+    const [whole, other] = ['resnet20.onnx', 'resnet20_folded.onnx'].map((name) => join(models, name)) as [
+      string,
+      string,
+    ];
+    const real = compareModelFiles({ path: whole, model: openModel(whole) }, { path: other, model: openModel(other) });
+    // Folded by PyTorch: the same network up to the last bits.
+    assert.deepEqual([...new Set(real.layers.map(({ status }) => status))], ['same']);
   });
 
   it('names the sparsest pattern that all groups keep', () => {

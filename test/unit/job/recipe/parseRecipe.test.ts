@@ -56,7 +56,8 @@ describe('parseRecipe', () => {
     const { properties } = schema as { properties: Record<string, { anyOf: object[] }> };
     const quantization = { weights: {}, activations: {}, sensitivity: {}, optimizer: {} };
     new Ajv({ useDefaults: true, strict: false }).compile(properties['quantization']!.anyOf[0]!)(quantization);
-    assert.deepEqual({ enabled: true, ...quantization }, recipe!.quantization);
+    const { smoothQuant, ...others } = recipe!.quantization;
+    assert.deepEqual({ enabled: true, ...quantization }, { ...others, smoothQuant: smoothQuant ?? null });
     assert.deepEqual(sections['allocation'], { ...recipe!.allocation, budget: { size: 0.15 } });
     assert.equal(filled['seed'], recipe!.seed);
   });
