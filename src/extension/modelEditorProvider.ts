@@ -36,7 +36,7 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
     const open = this.find(uri);
     if (open !== undefined) {
       if (layer !== undefined) {
-        open.document.selectLayer(layer);
+        open.showLayer(layer);
       }
       open.panel.reveal(undefined, false);
       return;
@@ -57,7 +57,7 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
     const layer = this.wanted.get(document.uri.toString());
     if (layer !== undefined) {
       this.wanted.delete(document.uri.toString());
-      document.selectLayer(layer);
+      view.showLayer(layer);
     }
     panel.onDidChangeViewState(() => this.pairSides());
     panel.onDidDispose(() => {

@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../../scripts/setup.mjs';
-import { violations } from '../../webview/host/axe';
 import { VSCodeWindow } from '../../support/vscode/window';
 
 const pictures = join(root, 'out', 'pictures');
@@ -81,37 +80,5 @@ describe('Comparison, as a user sees it', function () {
     await window.page.waitForTimeout(3000);
     const again = await window.frameWith('.compare-tables .table-row[data-key]');
     await again.getByText('2 of 22 layers').waitFor();
-  });
-
-  it('is offered on both sides of a diff that git opens', async () => {
-    await window.command('View: Close All Editors');
-    await window.page.getByRole('treeitem', { name: 'resnet20.onnx, sample', exact: true }).click();
-    await window.frameWith('.tabs');
-    await window.page.getByRole('button', { name: 'Open Changes' }).first().click();
-    const deadline = Date.now() + 60_000;
-    for (;;) {
-      const frames = await window.visibleFrames();
-      const banners = await Promise.all(
-        frames.map((frame) =>
-          frame
-            .getByRole('button', { name: 'Compare with the other side' })
-            .count()
-            .catch(() => 0),
-        ),
-      );
-      if (frames.length === 2 && banners.every((count) => count === 1)) {
-        break;
-      }
-      assert.ok(Date.now() < deadline, `${frames.length} sides, banners: ${banners.join()}`);
-      await window.page.waitForTimeout(300);
-    }
-    await window.page.screenshot({ path: join(pictures, 'compare-diff-sides.png') });
-    const side = await window.frameWith('.message-actions .link');
-    await side.getByRole('button', { name: 'Compare with the other side' }).click();
-    const frame = await window.frameWith('.compare-tables .table-row[data-key]');
-    await frame.getByRole('button', { name: 'resnet20.onnx, index' }).waitFor();
-    await frame.getByRole('checkbox', { name: 'Only what differs' }).click();
-    await frame.getByText(/^\d of 22 layers/).waitFor();
-    assert.deepEqual(await violations({ page: frame }), []);
   });
 });
