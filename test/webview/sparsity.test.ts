@@ -119,7 +119,7 @@ describe('webview sparsity', () => {
 
   it('says the value under the cursor, and walks the whole plane from the keyboard', async () => {
     const editor = await open();
-    const pane = editor.page.getByRole('application');
+    const pane = editor.page.getByRole('application', { name: /^Weight block/ });
     await pane.focus();
     await editor.page.keyboard.press('ArrowRight');
     await editor.page.keyboard.press('ArrowDown');
@@ -162,7 +162,7 @@ describe('webview sparsity', () => {
     await editor.settled();
     assert.equal(lastBlock(editor).place.position, 3);
     assert.equal(await stepper.textContent(), 'kernel 1, 0');
-    await editor.page.locator('.stepper-button').last().click();
+    await editor.page.locator('.stepper', { has: stepper }).locator('.stepper-button').last().click();
     await editor.settled();
     assert.equal(await stepper.textContent(), 'kernel 1, 1');
   });
