@@ -1,5 +1,5 @@
 import { findLayers, layerMacs, measureWeight, sampleShapes } from '../analysis';
-import type { Layer, RunnerValue, ShapeTable } from '../analysis';
+import type { Layer, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import type { LayerMoments } from '../methods';
 import { permuteInputChannels } from '../passes';
@@ -21,6 +21,7 @@ import type { Recipe, SparsityChoice } from './recipe/recipe';
 import { scanSensitivity } from './sensitivity';
 import type { SensitivityTarget, WidthPair } from './sensitivity';
 import type { StageTracker } from './stageTracker';
+import { modelInputs } from './watchValues';
 import { LayerCandidates } from './layerCandidates';
 import { forEachLayerMoments } from './layerMoments';
 import { layerPatterns, patternKey } from './sparsity/layerPatterns';
@@ -60,7 +61,7 @@ export async function openData(
   if (spec === undefined) {
     throw noCalibration(recipe.path);
   }
-  const inputs = modelInputs(job);
+  const inputs = modelInputs(job.model, job.shapes);
   const classes = classCount(job);
   const options = { scratchDirectory: job.cache.directory, ...(signal === undefined ? {} : { signal }) };
   const loss = lossFor(job);
@@ -85,13 +86,6 @@ export async function openData(
           options,
         );
   return { calibration, evaluation, loss };
-}
-
-function modelInputs(job: PreparedJob): RunnerValue[] {
-  return job.model.graph.trueInputs.map((input) => {
-    const type = job.shapes.get(input.name);
-    return { name: input.name, type: type?.elementType, shape: type?.shape };
-  });
 }
 
 function classCount(job: PreparedJob): number | undefined {

@@ -42,6 +42,7 @@ import { compress, lastKept } from './compress';
 import { decidePolicy } from './decidePolicy';
 import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
+import { modelInputs } from './watchValues';
 import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
 
 const MEASURING: readonly StageName[] = ['open', 'fold', 'baseline', 'prune', 'ranges', 'optimize', 'sensitivity'];
@@ -194,10 +195,7 @@ export async function evaluateJob(
     const model = openModel(resolve(modelPath));
     const factory = createOnnxRuntime();
     const shapes = await inferShapes(model, factory);
-    const inputs = model.graph.trueInputs.map((input): RunnerValue => {
-      const type = shapes.get(input.name);
-      return { name: input.name, type: type?.elementType, shape: type?.shape };
-    });
+    const inputs = modelInputs(model, shapes);
     const dataset = await openDataset(spec, { inputs, labels: spec.metric !== 'mse' }, recipe.data.preprocess);
     return { recipe, model, factory, dataset, metric: spec.metric };
   });

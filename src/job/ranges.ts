@@ -2,16 +2,14 @@ import type { Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import { ActivationObserver, gramAccumulator } from '../methods';
 import type { GramAccumulator, GramMatrix, GridWithRange } from '../methods';
-import { extractModel } from '../onnx';
 import type { Model } from '../onnx';
 import { cacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
-import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { floatValues, isFloatType } from './floatTensor';
 import type { RecipeQuantization } from './recipe/recipe';
-import { sampleBatches } from './sampleBatches';
 import type { StageSteps } from './stageTracker';
+import { watchValues } from './watchValues';
 
 /** What was seen of one layer's input. */
 export interface InputRange {
@@ -90,7 +88,7 @@ export async function measureRanges(options: RangeOptions): Promise<Map<string, 
   for (let i = 0; i < names.length; i += INPUTS_PER_RUN) {
     const group = names.slice(i, i + INPUTS_PER_RUN);
     const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!, samples)]));
-    await watch(options, watchers, samples);
+    await watchValues(options, group, (name, tensor, count) => watchers.get(name)!.observe(tensor, count));
     for (const watcher of watchers.values()) {
       for (const request of watcher.wanted) {
         const { layer, bits } = request;
@@ -103,36 +101,6 @@ export async function measureRanges(options: RangeOptions): Promise<Map<string, 
     throwIfCancelled(signal);
   }
   return results;
-}
-
-async function watch(
-  options: RangeOptions,
-  watchers: ReadonlyMap<string, InputWatcher>,
-  samples: number,
-): Promise<void> {
-  const graph = options.model.graph;
-  const fed = new Set(graph.trueInputs.map((input) => input.name));
-  const fetched = [...watchers.keys()].filter((name) => !fed.has(name));
-  const model = extractModel(options.model, {
-    inputs: graph.trueInputs.map((input) => ({ name: input.name, type: options.shapes.get(input.name)! })),
-    outputs: fetched,
-  });
-  const runner = fetched.length > 0 ? await createRunner(options.factory, model) : undefined;
-  try {
-    for (const range of sampleBatches(options.dataset, samples)) {
-      const feeds = options.dataset.batch(range.start, range.count);
-      const used = new Map([...feeds].filter(([name]) => runner?.inputs.some((input) => input.name === name)));
-      const values = runner === undefined ? new Map<string, TensorData>() : await runner.run(used, fetched);
-      for (const [name, watcher] of watchers) {
-        const tensor = values.get(name) ?? feeds.get(name);
-        invariant(tensor !== undefined, `value ${name} was not fetched`);
-        watcher.observe(tensor, range.count);
-      }
-      throwIfCancelled(options.signal);
-    }
-  } finally {
-    await runner?.release();
-  }
 }
 
 /**

@@ -1,17 +1,16 @@
 import { findLayers } from '../analysis';
 import type { RunnerFactory, ShapeTable } from '../analysis';
-import { invariant, throwIfCancelled } from '../base/errors';
+import { invariant } from '../base/errors';
 import { findSmoothingSites, smoothingFactors, smoothSite } from '../methods';
 import type { SmoothingSite } from '../methods';
-import { extractModel } from '../onnx';
 import type { Model } from '../onnx';
-import { createRunner } from '../runtime/createRunner';
 import { cacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
+import type { Dataset } from './data/dataset';
 import { openDataset } from './data/openDataset';
 import { floatValues } from './floatTensor';
 import type { Recipe } from './recipe/recipe';
-import { sampleBatches } from './sampleBatches';
+import { modelInputs, watchValues } from './watchValues';
 
 export interface SmoothingOptions {
   readonly recipe: Recipe;
@@ -56,34 +55,29 @@ export async function smoothModel(
   for (const refusal of refused) {
     log(`Not smoothed: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
   }
-  const inputs = model.graph.trueInputs.map(({ name }) => {
-    const type = shapes.get(name);
-    return { name, type: type?.elementType, shape: type?.shape };
-  });
-  const dataset = await openDataset(spec, { inputs, labels: false, classes: undefined }, recipe.data.preprocess, {
+  const wanted = { inputs: modelInputs(model, shapes), labels: false, classes: undefined };
+  const dataset = await openDataset(spec, wanted, recipe.data.preprocess, {
     scratchDirectory: cache.directory,
     ...(signal === undefined ? {} : { signal }),
   });
   try {
-    for (let first = 0; first < sites.length; first += VALUES_PER_RUN) {
-      const group = sites.slice(first, first + VALUES_PER_RUN);
-      const key = cacheKey({
-        ...options.scope,
-        what: 'channel maxima',
-        data: dataset.hash,
-        values: group.map(({ value }) => value),
-        // Sites are smoothed in order, and one may lie in front of the next.
-        before: first === 0 ? null : strength,
-      });
-      const maxima = cache.get<number[][]>(key) ?? (await channelMaxima(model, shapes, group, dataset, options));
+    const key = cacheKey({
+      ...options.scope,
+      what: 'channel maxima',
+      data: dataset.hash,
+      values: sites.map(({ value }) => value),
+    });
+    let maxima = cache.get<number[][]>(key);
+    if (maxima === undefined) {
+      maxima = await channelMaxima(model, shapes, sites, dataset, options);
       cache.put(key, maxima);
-      const factors = group.map((site, index) => smoothingFactors(site, maxima[index]!, strength));
-      for (const [index, site] of group.entries()) {
-        // Layers found before are stale once a site that shares them was smoothed.
-        const fresh = findSmoothingSites(findLayers(model)).sites.find(({ value }) => value === site.value);
-        invariant(fresh !== undefined, `the site ${site.value} is gone`);
-        smoothSite(fresh, factors[index]!);
-      }
+    }
+    const factors = sites.map((site, index) => smoothingFactors(site, maxima[index]!, strength));
+    for (const [index, { value }] of sites.entries()) {
+      // Layers found before are stale once a site that shares them was smoothed.
+      const fresh = findSmoothingSites(findLayers(model)).sites.find((site) => site.value === value);
+      invariant(fresh !== undefined, `the site ${value} is gone`);
+      smoothSite(fresh, factors[index]!);
     }
     log(`SmoothQuant, strength ${strength}: the inputs of ${sites.reduce((n, s) => n + s.readers.length, 0)} layers.`);
     return { strength, data: dataset.hash, sites: sites.map(({ value }) => value) };
@@ -97,37 +91,26 @@ async function channelMaxima(
   model: Model,
   shapes: ShapeTable,
   sites: readonly SmoothingSite[],
-  dataset: Awaited<ReturnType<typeof openDataset>>,
+  dataset: Dataset,
   { factory, signal }: SmoothingOptions,
 ): Promise<number[][]> {
-  const names = sites.map(({ value }) => value);
-  const runner = await createRunner(
-    factory,
-    extractModel(model, {
-      inputs: model.graph.trueInputs.map(({ name }) => ({ name, type: shapes.get(name)! })),
-      outputs: names,
-    }),
-  );
-  const maxima = sites.map(({ channels }) => new Array<number>(channels).fill(0));
-  try {
-    for (const { start, count } of sampleBatches(dataset, dataset.samples)) {
-      const feeds = [...dataset.batch(start, count)].filter(([name]) => runner.inputs.some((i) => i.name === name));
-      const values = await runner.run(new Map(feeds), names);
-      for (const [index, name] of names.entries()) {
-        const own = maxima[index]!;
-        const data = floatValues(values.get(name)!);
-        for (let at = 0, channel = 0; at < data.length; at++, channel = channel + 1 === own.length ? 0 : channel + 1) {
-          const size = Math.abs(data[at]!);
-          // Not where NaN.
-          if (size > own[channel]! && size < Infinity) {
-            own[channel] = size;
-          }
-        }
-      }
-      throwIfCancelled(signal);
+  const maxima = new Map(sites.map(({ value, channels }) => [value, new Array<number>(channels).fill(0)]));
+  const names = [...maxima.keys()];
+  const watch = { model, shapes, factory, dataset, samples: dataset.samples, signal };
+  for (let first = 0; first < names.length; first += VALUES_PER_RUN) {
+    await watchValues(watch, names.slice(first, first + VALUES_PER_RUN), (name, tensor) =>
+      raiseMaxima(maxima.get(name)!, floatValues(tensor)),
+    );
+  }
+  return [...maxima.values()];
+}
+
+/** Values of a tensor whose last axis are the channels; what is not finite counts for nothing. */
+function raiseMaxima(maxima: number[], values: Float32Array): void {
+  for (let at = 0, channel = 0; at < values.length; at++, channel = channel + 1 === maxima.length ? 0 : channel + 1) {
+    const size = Math.abs(values[at]!);
+    if (size > maxima[channel]! && size < Infinity) {
+      maxima[channel] = size;
     }
-    return maxima;
-  } finally {
-    await runner.release();
   }
 }
