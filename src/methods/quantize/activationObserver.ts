@@ -76,28 +76,39 @@ export class ActivationObserver {
 
   /**
    * Adds values of `samples` samples, one after another and equally long (otherwise they count as one). The array is not
-   * kept. Cost: three passes over it.
+   * kept. Cost: two passes over it.
    */
   observe(data: Float32Array, samples = 1): void {
-    this.addExtremes(data, data.length % samples === 0 ? data.length / samples : data.length);
+    const length = data.length % samples === 0 ? data.length / samples : data.length;
     let min = Infinity;
     let max = -Infinity;
     let zeros = 0;
     let nonFinite = 0;
-    for (let i = 0; i < data.length; i++) {
-      const x = data[i]!;
-      if (x - x !== 0) {
-        nonFinite++;
-        continue;
+    for (let from = 0; from < data.length; from += length) {
+      let low = Infinity;
+      let high = -Infinity;
+      for (let i = from; i < from + length; i++) {
+        const x = data[i]!;
+        if (x - x !== 0) {
+          nonFinite++;
+          continue;
+        }
+        if (x === 0) {
+          zeros++;
+        }
+        if (x < low) {
+          low = x;
+        }
+        if (x > high) {
+          high = x;
+        }
       }
-      if (x === 0) {
-        zeros++;
-      }
-      if (x < min) {
-        min = x;
-      }
-      if (x > max) {
-        max = x;
+      if (low <= high) {
+        this.samples++;
+        this.sumOfMinima += low;
+        this.sumOfMaxima += high;
+        min = Math.min(min, low);
+        max = Math.max(max, high);
       }
     }
     this.nonFiniteCount += nonFinite;
@@ -229,25 +240,6 @@ export class ActivationObserver {
       }
     }
     return count === 0 ? 0 : sum / count;
-  }
-
-  private addExtremes(data: Float32Array, length: number): void {
-    for (let from = 0; from < data.length; from += length) {
-      let min = Infinity;
-      let max = -Infinity;
-      for (let i = from; i < from + length; i++) {
-        const x = data[i]!;
-        if (x - x === 0) {
-          min = x < min ? x : min;
-          max = x > max ? x : max;
-        }
-      }
-      if (min <= max) {
-        this.samples++;
-        this.sumOfMinima += min;
-        this.sumOfMaxima += max;
-      }
-    }
   }
 
   private error(grid: QuantGrid, power: number, limit: number): number {
