@@ -7,6 +7,7 @@ import {
   channelStatistics,
   dequantizeWeight,
   insertQdq,
+  layerBias,
   paraNormalize,
   setLayerBias,
   setLayerWeight,
@@ -514,11 +515,9 @@ function restoreLayer(
   const scaled = (bias: Float32Array | undefined): Float32Array | undefined => bias?.map((value) => value * unit);
   const effective =
     weight === undefined ? (known.float ?? pruned?.weight ?? dense) : weightToMatrix(layout, dequantizeWeight(weight));
-  const ownBias = layer.bias?.tensor.toFloat32();
-  const wide =
-    ownBias !== undefined && ownBias.length === 1 ? new Float32Array(layout.rows).fill(ownBias[0]!) : ownBias;
-  const bias = scaled(known.bias ?? pruned?.bias ?? wide);
-  const target = channelStatistics(dense, scaled(wide), moments.fit, 'float');
+  const own = layerBias(layer);
+  const bias = scaled(known.bias ?? pruned?.bias ?? own);
+  const target = channelStatistics(dense, scaled(own), moments.fit, 'float');
   const present = channelStatistics(effective, bias, moments.fit, 'compressed');
   const scalable = scales && layer.tie === undefined && (weight === undefined || weight.scales.length === layout.rows);
   const tuned = paraNormalize(present, target, bias, { scalable });

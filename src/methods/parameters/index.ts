@@ -1,1 +1,1 @@
-export { biasFactor, biasRefusal, setLayerBias, setLayerWeight } from './setLayerParameters';
+export { biasFactor, biasRefusal, layerBias, setLayerBias, setLayerWeight } from './setLayerParameters';

@@ -1,4 +1,4 @@
-import { isPlain, storedOrder, type Layer } from '../../analysis';
+import { isPlain, matrixLayout, storedOrder, type Layer } from '../../analysis';
 import { invariant } from '../../base/errors';
 import { DataType, type Value } from '../../onnx';
 import { floatTensor, removeUnread, storeInPlace } from '../../passes';
@@ -44,6 +44,12 @@ function floatTypeOf(layer: Layer): DataType {
   }
   const { type } = weight.value;
   return type?.kind === 'tensor' ? type.elementType : DataType.FLOAT;
+}
+
+/** The bias of a layer, one per output channel also where one number serves all; undefined without one. */
+export function layerBias(layer: Layer): Float32Array | undefined {
+  const bias = layer.bias?.tensor.toFloat32();
+  return bias?.length === 1 ? new Float32Array(matrixLayout(layer).rows).fill(bias[0]!) : bias;
 }
 
 /** Why a layer cannot be given another bias; undefined when it can. */

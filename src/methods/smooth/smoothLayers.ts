@@ -1,8 +1,8 @@
 import { readWeight, weightToMatrix, matrixLayout, matrixToWeight, type Layer } from '../../analysis';
 import type { Refusal } from '../../base/errors';
-import type { Node, Tensor, Value } from '../../onnx';
+import type { Node, Value } from '../../onnx';
 import { floatTensor, removeUnread } from '../../passes';
-import { biasRefusal, setLayerBias, setLayerWeight } from '../parameters';
+import { biasRefusal, layerBias, setLayerBias, setLayerWeight } from '../parameters';
 
 /** A value whose channels can be made smaller, the layers that read it growing in turn. */
 export interface SmoothingSite {
@@ -91,20 +91,19 @@ export function smoothSite(site: SmoothingSite, factors: Float64Array): void {
     const layout = matrixLayout(layer);
     const matrix = Float32Array.from(weightToMatrix(layout, readWeight(layer)));
     const divided = matrix.map((value, at) => value / factors[Math.floor(at / layout.columns)]!);
-    const bias = layer.bias?.tensor.toFloat32();
+    const bias = layerBias(layer);
     setLayerWeight(layer, matrixToWeight(layout, divided));
     if (bias !== undefined) {
-      const wide = bias.length === 1 ? new Float32Array(layout.rows).fill(bias[0]!) : bias;
       setLayerBias(
         layer,
-        wide.map((value, row) => value / factors[row]!),
+        bias.map((value, row) => value / factors[row]!),
       );
     }
     return;
   }
   for (const { node, index } of site.source.inputs) {
     const old = node.inputs[index]!;
-    const tensor = constantOf(old)!;
+    const tensor = old.initializer!;
     const values = tensor.toFloat32();
     const divided = Float64Array.from(factors, (factor, j) => values[values.length === 1 ? 0 : j]! / factor);
     const { graph } = node;
@@ -216,15 +215,11 @@ function isRead(value: Value | undefined, times: number): boolean {
 
 /** A constant with one number per channel of the last axis (a norm may have one for all). */
 function isVector(value: Value | undefined, channels: number, orOne = true): boolean {
-  const tensor = value === undefined ? undefined : constantOf(value);
+  const tensor = value?.initializer;
   if (tensor === undefined || value!.isOverridable || value!.isGraphOutput) {
     return false;
   }
   const last = tensor.dims.at(-1) ?? 1;
   const size = tensor.dims.reduce((a, b) => a * b, 1);
   return (size === channels && last === channels) || (orOne && size === 1);
-}
-
-function constantOf(value: Value): Tensor | undefined {
-  return value.initializer;
 }
