@@ -13,7 +13,7 @@ export function modelOptConfig({ lock, layers, perChannel }: InteropSource): Int
     if (layer === undefined) {
       continue;
     }
-    const module = moduleName(layer.weight.tensor.name, layer.shortName);
+    const module = layer.shortName;
     if (weights.bits < FLOAT_BITS) {
       config[`${module}.weight_quantizer`] = { enable: true, num_bits: weights.bits, axis: perChannel ? 0 : null };
     }
@@ -25,9 +25,4 @@ export function modelOptConfig({ lock, layers, perChannel }: InteropSource): Int
     }
   }
   return { value: { quant_cfg: config, algorithm: 'max' }, notes };
-}
-
-/** "layers.0.conv1.weight" → "layers.0.conv1". */
-function moduleName(tensor: string, shortName: string): string {
-  return tensor.endsWith('.weight') ? tensor.slice(0, -'.weight'.length) : shortName;
 }
