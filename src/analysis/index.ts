@@ -25,7 +25,7 @@ export {
   transposableEligibility,
   type NmPattern,
 } from './nmPatterns';
-export { measureWeight, type NmCompliance, type WeightStatistics } from './weightStatistics';
+export { measureChannel, measureWeight, type NmCompliance, type WeightStatistics } from './weightStatistics';
 export {
   codesToWeight,
   matrixLayout,

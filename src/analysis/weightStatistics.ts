@@ -10,7 +10,7 @@ import type { Tensor } from '../onnx';
 import { isPlain, product } from './constantChain';
 import type { Layer, Verdict } from './layer';
 import { NM_PATTERNS, nmEligibility } from './nmPatterns';
-import { readWeight } from './weightMatrix';
+import { matrixLayout, readWeight } from './weightMatrix';
 
 export interface NmCompliance {
   readonly keep: number;
@@ -93,6 +93,30 @@ export function measureWeight(layer: Layer): WeightStatistics {
       };
     }),
   };
+}
+
+/**
+ * The same of one output channel, by the index of its scale (`MatrixLayout.scales`).
+ *
+ * @param weights in the order of `weightAsMatrix`
+ */
+export function measureChannel(
+  layer: Layer,
+  weights: Float32Array,
+  channel: number,
+): Pick<WeightStatistics, 'min' | 'max' | 'mean' | 'std' | 'histogram'> {
+  const { rows, columns, scales } = matrixLayout(layer);
+  const moments = createMoments();
+  for (let row = channel; row < rows; row += scales) {
+    accumulateMoments(moments, weights, row * columns, columns);
+  }
+  const min = moments.count > 0 ? moments.min : 0;
+  const max = moments.count > 0 ? moments.max : 0;
+  const histogram = new Float64Array(BINS);
+  for (let row = channel; row < rows; row += scales) {
+    histogramInto(weights, row * columns, columns, min, max, histogram);
+  }
+  return { min, max, mean: moments.mean, std: Math.sqrt(variance(moments)), histogram: Array.from(histogram) };
 }
 
 function faultOf(layer: Layer, moments: Moments): string | undefined {

@@ -1,4 +1,4 @@
-import { matrixLayout, reductionLength, type Layer } from '../analysis';
+import { matrixLayout, measureChannel, reductionLength, type Layer } from '../analysis';
 import {
   MOST_BLOCKS,
   MOST_KERNELS,
@@ -11,7 +11,6 @@ import {
 
 /** Numbers in one answer. */
 const MOST_VALUES = 16_384;
-const BINS = 64;
 
 interface Shape {
   readonly layer: string;
@@ -48,7 +47,7 @@ export function channelRanges(layer: Layer, weights: Float32Array, channel: numb
     channels: scales,
     narrowest: rounded(peaks.reduce((least, peak) => Math.min(least, peak), Infinity)),
     widest: rounded(peaks.reduce((most, peak) => Math.max(most, peak), 0)),
-    ...(index !== undefined && { channel: channelOf(weights, rows, columns, scales, index) }),
+    ...(index !== undefined && { channel: { index, ...measureChannel(layer, weights, index) } }),
   };
 }
 
@@ -177,41 +176,6 @@ function blockPicture(shape: Shape, weights: Float32Array, wanted: number | 'all
     means: means.map(rounded),
     zeros: Array.from(zeros, (zero, cell) => rounded(zero / elements[cell]!)),
   };
-}
-
-function channelOf(
-  weights: Float32Array,
-  rows: number,
-  columns: number,
-  scales: number,
-  index: number,
-): NonNullable<ChannelRanges['channel']> {
-  const values: number[] = [];
-  for (let row = index; row < rows; row += scales) {
-    for (let at = row * columns; at < (row + 1) * columns; at++) {
-      if (Number.isFinite(weights[at])) {
-        values.push(weights[at]!);
-      }
-    }
-  }
-  let min = values[0] ?? 0;
-  let max = min;
-  let sum = 0;
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-  }
-  const mean = values.length === 0 ? 0 : sum / values.length;
-  const histogram = Array.from({ length: BINS }, () => 0);
-  let squares = 0;
-  for (const value of values) {
-    squares += (value - mean) ** 2;
-    const bin = max > min ? Math.floor(((value - min) / (max - min)) * BINS) : 0;
-    histogram[Math.min(bin, BINS - 1)]! += 1;
-  }
-  const std = values.length === 0 ? 0 : Math.sqrt(squares / values.length);
-  return { index, min, max, mean, std, histogram };
 }
 
 function scaleOf(largest: number): number {
