@@ -3,6 +3,7 @@ import '../charts/chart.css';
 import '../layers/layers.css';
 import './compare.css';
 import { registerControls } from '../controls/toolkit';
+import { reportErrors } from '../host/reportErrors';
 import { CompareHeader } from './compareHeader';
 import { CompareModel } from './compareModel';
 import { CompareTable } from './compareTable';
@@ -11,14 +12,7 @@ import { CompareTable } from './compareTable';
 function start(): void {
   registerControls();
   const model = new CompareModel();
-  window.addEventListener('error', (event) => {
-    const error: unknown = event.error;
-    model.reportError(event.message, error instanceof Error ? error.stack : undefined);
-  });
-  window.addEventListener('unhandledrejection', (event) => {
-    const reason: unknown = event.reason;
-    model.reportError(String(reason), reason instanceof Error ? reason.stack : undefined);
-  });
+  reportErrors((message, stack) => model.reportError(message, stack));
   const header = new CompareHeader(model);
   const tables = new CompareTable(model);
   const root = document.getElementById('root') ?? document.body;

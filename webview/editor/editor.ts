@@ -3,6 +3,7 @@ import { BitsView } from '../bits/bitsView';
 import { element } from '../controls/element';
 import { registerControls } from '../controls/toolkit';
 import { GraphView } from '../graph/graphView';
+import { reportErrors } from '../host/reportErrors';
 import { Inspector } from '../inspector/inspector';
 import { Splitter } from '../inspector/splitter';
 import { LayersView } from '../layers/layersView';
@@ -16,14 +17,7 @@ import { Tabs } from './tabs';
 function start(): void {
   registerControls();
   const model = new EditorModel();
-  window.addEventListener('error', (event) => {
-    const error: unknown = event.error;
-    model.reportError(event.message, error instanceof Error ? error.stack : undefined);
-  });
-  window.addEventListener('unhandledrejection', (event) => {
-    const reason: unknown = event.reason;
-    model.reportError(String(reason), reason instanceof Error ? reason.stack : undefined);
-  });
+  reportErrors((message, stack) => model.reportError(message, stack));
 
   const header = new Header(model);
   const inspector = new Inspector(model);

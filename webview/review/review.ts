@@ -7,6 +7,7 @@ import {
   type ReviewViewSide,
 } from '../../src/protocol/review';
 import { registerControls } from '../controls/toolkit';
+import { reportErrors } from '../host/reportErrors';
 import { windowLink } from '../host/vscodeApi';
 import { ReviewView } from './reviewView';
 
@@ -34,13 +35,7 @@ function start(): void {
     showSame,
     (state, same) => api.setState({ ...state.target, showSame: same }),
   );
-  const report = (message: string, error: unknown) =>
-    channel.notify('view/error', {
-      message,
-      ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
-    });
-  window.addEventListener('error', (event) => report(event.message, event.error));
-  window.addEventListener('unhandledrejection', (event) => report(String(event.reason), event.reason));
+  reportErrors((message, stack) => channel.notify('view/error', { message, ...(stack !== undefined && { stack }) }));
   (document.getElementById('root') ?? document.body).append(view.element);
   channel.request('view/ready', null).then(show, (error: unknown) => view.fail('The changes were not read', error));
 }
