@@ -8,18 +8,25 @@ import {
 } from '../../../src/protocol/comparison';
 import { fixtureComparison, type ComparisonName } from '../fixtures/fixtureComparison';
 import type { SessionOptions } from './editorSession';
+import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
 
 /** One open comparison: a page of the browser on one end, the extension's part of the channel on the other. */
 export class CompareSession {
   readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  readonly problems: string[] = [];
-  private readonly listeners = new Set<(message: unknown) => void>();
-  private channel: Channel<CompareHostSide, CompareViewSide> | undefined;
+  private readonly channel: Channel<CompareHostSide, CompareViewSide>;
 
   private constructor(
     readonly page: Page,
+    private readonly link: PageLink,
     private state: CompareState,
-  ) {}
+  ) {
+    this.channel = new Channel<CompareHostSide, CompareViewSide>(
+      link,
+      this.handlers(),
+      { 'view/error': ({ message }) => link.problems.push(`reported: ${message}`) },
+      { version: COMPARE_PROTOCOL_VERSION },
+    );
+  }
 
   static async open(
     browser: Browser,
@@ -31,20 +38,7 @@ export class CompareSession {
       viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
     });
     const page = await context.newPage();
-    const session = new CompareSession(page, fixtureComparison(name));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        session.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on('pageerror', (error) => session.problems.push(`uncaught: ${error.stack ?? error.message}`));
-    await page.exposeFunction('toHost', (text: string) => {
-      const message: unknown = JSON.parse(text);
-      for (const listener of session.listeners) {
-        listener(message);
-      }
-    });
-    session.connect();
+    const session = new CompareSession(page, await linkToPage(page), fixtureComparison(name));
     await page.goto(`${address}/?theme=${options.theme ?? 'dark'}&view=compare`);
     await page.waitForSelector('.answer-value');
     await session.settled();
@@ -57,16 +51,13 @@ export class CompareSession {
     await this.settled();
   }
 
-  /** Two frames later everything asked for is drawn. */
   async settled(): Promise<void> {
-    await this.page.evaluate(
-      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)))),
-    );
+    await settled(this.page);
   }
 
   change(state: CompareState): void {
     this.state = state;
-    this.channel?.notify('state/changed', state);
+    this.channel.notify('state/changed', state);
   }
 
   last(type: string): unknown {
@@ -75,33 +66,12 @@ export class CompareSession {
 
   /** Console errors, exceptions and violations of the content security policy. */
   async allProblems(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
-    return [...this.problems, ...violations.map((violation) => `policy: ${violation}`)];
+    return [...this.link.problems, ...(await policyViolations(this.page))];
   }
 
   async close(): Promise<void> {
-    this.channel?.dispose();
+    this.channel.dispose();
     await this.page.context().close();
-  }
-
-  private connect(): void {
-    const { page, listeners } = this;
-    this.channel = new Channel<CompareHostSide, CompareViewSide>(
-      {
-        send: (message) => {
-          void page
-            .evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
-            .catch(() => undefined);
-        },
-        onMessage: (listener) => {
-          listeners.add(listener);
-          return { dispose: () => listeners.delete(listener) };
-        },
-      },
-      this.handlers(),
-      { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
-      { version: COMPARE_PROTOCOL_VERSION },
-    );
   }
 
   private handlers(): Handlers<CompareHostSide> {

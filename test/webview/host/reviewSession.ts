@@ -7,16 +7,16 @@ import {
   type ReviewViewSide,
 } from '../../../src/protocol/review';
 import type { SessionOptions } from './editorSession';
+import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
 
 /** One open review panel: a page of the browser on one end, the extension's part of the channel on the other. */
 export class ReviewSession {
   readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  readonly problems: string[] = [];
-  private readonly listeners = new Set<(message: unknown) => void>();
   private readonly channel: Channel<ReviewHostSide, ReviewViewSide>;
 
   private constructor(
     readonly page: Page,
+    private readonly link: PageLink,
     public state: ReviewState,
   ) {
     const note = (type: string) => (params: unknown) => {
@@ -24,17 +24,7 @@ export class ReviewSession {
       return null;
     };
     this.channel = new Channel<ReviewHostSide, ReviewViewSide>(
-      {
-        send: (message) => {
-          void page
-            .evaluate((text) => window.postMessage(JSON.parse(text) as unknown, '*'), JSON.stringify(message))
-            .catch(() => undefined);
-        },
-        onMessage: (listener) => {
-          this.listeners.add(listener);
-          return { dispose: () => this.listeners.delete(listener) };
-        },
-      },
+      link,
       {
         'view/ready': () => this.state,
         'layer/open': note('layer/open'),
@@ -44,7 +34,7 @@ export class ReviewSession {
         'lock/allocate': note('lock/allocate'),
         'markdown/copy': note('markdown/copy'),
       },
-      { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
+      { 'view/error': ({ message }) => link.problems.push(`reported: ${message}`) },
       { version: REVIEW_PROTOCOL_VERSION },
     );
   }
@@ -60,19 +50,7 @@ export class ReviewSession {
       reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
     });
     const page = await context.newPage();
-    const session = new ReviewSession(page, state);
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        session.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on('pageerror', (error) => session.problems.push(`uncaught: ${error.stack ?? error.message}`));
-    await page.exposeFunction('toHost', (text: string) => {
-      const message: unknown = JSON.parse(text);
-      for (const listener of session.listeners) {
-        listener(message);
-      }
-    });
+    const session = new ReviewSession(page, await linkToPage(page), state);
     await page.goto(`${address}/?view=review&theme=${options.theme ?? 'light'}`);
     await session.ready();
     return session;
@@ -83,11 +61,8 @@ export class ReviewSession {
     await this.ready();
   }
 
-  /** Two frames later everything asked for is drawn. */
   async settled(): Promise<void> {
-    await this.page.evaluate(
-      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)))),
-    );
+    await settled(this.page);
   }
 
   change(state: ReviewState): void {
@@ -101,8 +76,7 @@ export class ReviewSession {
   }
 
   async allProblems(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
-    return [...this.problems, ...violations.map((violation) => `policy: ${violation}`)];
+    return [...this.link.problems, ...(await policyViolations(this.page))];
   }
 
   async close(): Promise<void> {
