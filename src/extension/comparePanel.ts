@@ -14,6 +14,7 @@ import { baseName, parentOf } from './fileNames';
 import type { LocalCopies } from './localCopies';
 import type { Log } from './log';
 import { placeOf, versionedName } from './modelVersions';
+import { logViewErrors, panelLink } from './panelLink';
 import { webviewHtml } from './webviewHtml';
 import { parseSide, parseText } from './webviewInput';
 import type { WorkerClient } from './workerClient';
@@ -49,15 +50,10 @@ export class ComparePanel implements vscode.Disposable {
     this.state = this.freshState();
     this.channel = this.store.add(
       new Channel<CompareHostSide, CompareViewSide>(
-        {
-          send: (message) => void webview.postMessage(message),
-          onMessage: (listener) => webview.onDidReceiveMessage(listener),
-          onClose: (listener) => panel.onDidDispose(() => listener('the comparison was closed')),
-        },
+        panelLink(panel, 'the comparison was closed'),
         this.handlers(),
         {
-          'view/error': ({ message, stack }) =>
-            services.log.error(`comparison: ${message}${stack === undefined ? '' : `\n${stack}`}`),
+          'view/error': logViewErrors(services.log, 'comparison'),
         },
         {
           version: COMPARE_PROTOCOL_VERSION,

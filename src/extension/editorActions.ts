@@ -4,10 +4,11 @@ import type { CancelSignal } from '../protocol/channel';
 import type { AllocationView, FrontierView, JobId } from '../protocol/job';
 import type { Budget, Pin, RelatedModel } from '../protocol/webviewProtocol';
 import { extensionError } from './errors';
-import { baseName, EDITOR_VIEW_TYPE } from './fileNames';
+import { baseName, EDITOR_VIEW_TYPE, exists } from './fileNames';
 import type { Job } from './job';
 import type { DocumentServices, ModelDocument } from './modelDocument';
 import type { ParsedRecipeFile } from './recipeIndex';
+import { requireTrust } from './trust';
 
 export type ReportFormat = 'html' | 'markdown' | 'json';
 
@@ -30,7 +31,7 @@ export class EditorActions {
     signal: CancelSignal,
   ): Promise<AllocationView> {
     const recipePath = this.requireRecipe(document).uri.fsPath;
-    this.requireTrust();
+    requireTrust();
     return this.services.worker.request('allocation/solve', { recipePath, budget, pins, precision }, signal);
   }
 
@@ -41,7 +42,7 @@ export class EditorActions {
     signal: CancelSignal,
   ): Promise<FrontierView> {
     const recipePath = this.requireRecipe(document).uri.fsPath;
-    this.requireTrust();
+    requireTrust();
     return this.services.worker.request('allocation/frontier', { recipePath, pins, precision }, signal);
   }
 
@@ -102,7 +103,7 @@ export class EditorActions {
 
   /** Writes a first recipe beside the model and opens it; an existing file is opened, not written over. */
   async createRecipe(model: vscode.Uri, document?: ModelDocument): Promise<vscode.Uri> {
-    this.requireTrust();
+    requireTrust();
     if (model.scheme !== 'file') {
       throw extensionError('extension/not-on-disk', vscode.l10n.t('The model is not on a disk of this machine.'));
     }
@@ -230,15 +231,6 @@ export class EditorActions {
     }
     return uri;
   }
-
-  private requireTrust(): void {
-    if (!vscode.workspace.isTrusted) {
-      throw extensionError(
-        'extension/not-trusted',
-        vscode.l10n.t('Restricted mode: inspection only. Trust the workspace to run jobs.'),
-      );
-    }
-  }
 }
 
 /** Beside the model, with the cursor at the start of the line. */
@@ -253,14 +245,4 @@ async function showAtLine(uri: vscode.Uri, line: number): Promise<void> {
 function isBelow(folder: string, path: string): boolean {
   const steps = relative(folder, path);
   return steps !== '' && !isAbsolute(steps) && steps !== '..' && !steps.startsWith(`..${sep}`);
-}
-
-async function exists(uri: vscode.Uri): Promise<boolean> {
-  try {
-    await vscode.workspace.fs.stat(uri);
-    return true;
-  } catch {
-    // Not there, or not reachable: for us the same.
-    return false;
-  }
 }

@@ -25,6 +25,7 @@ import {
   parseRelation,
   parseText,
 } from './webviewInput';
+import { logViewErrors, panelLink } from './panelLink';
 import { webviewHtml } from './webviewHtml';
 
 /** One view of a model: the webview, the channel to it, and what its messages do. */
@@ -46,18 +47,13 @@ export class EditorPanel implements vscode.Disposable {
     webview.options = { enableScripts: true, localResourceRoots: [assets] };
     this.channel = this.store.add(
       new Channel<EditorHostSide, EditorViewSide>(
-        {
-          send: (message) => void webview.postMessage(message),
-          onMessage: (listener) => webview.onDidReceiveMessage(listener),
-          onClose: (listener) => panel.onDidDispose(() => listener('the editor was closed')),
-        },
+        panelLink(panel, 'the editor was closed'),
         this.handlers(),
         {
           'view/tab': ({ tab }) => {
             this.currentTab = tab;
           },
-          'view/error': ({ message, stack }) =>
-            this.log.error(`webview: ${message}${stack === undefined ? '' : `\n${stack}`}`),
+          'view/error': logViewErrors(log, 'webview'),
         },
         { version: WEBVIEW_PROTOCOL_VERSION, toErrorData: toWireError, log: (message) => this.log.warn(message) },
       ),

@@ -50,7 +50,7 @@ export function activate(context: vscode.ExtensionContext): LatheApi {
   const assets = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
   const editors = new ModelEditorProvider(assets, services, actions);
   const reviews = store.add(new ReviewPanels(assets, { ...services, editors }));
-  const history = store.add(new HistoryPanels(assets, services));
+  const history = store.add(new HistoryPanels(assets, services, reviews));
   const comparisons = store.add(
     new Comparisons(assets, { worker, copies, log, openModel: (uri, layer) => editors.openLayer(uri, layer) }),
   );

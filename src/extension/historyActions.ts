@@ -1,56 +1,44 @@
 import * as vscode from 'vscode';
 import type { RunView } from '../protocol/history';
 import { extensionError } from './errors';
-import { baseName, parentOf, RECIPE_SUFFIX } from './fileNames';
+import { baseName, exists, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { DocumentServices } from './modelDocument';
+import type { ReviewPanels } from './reviewPanels';
 import { runUri } from './runDocuments';
+import { requireTrust } from './trust';
 
-/**
- * Command of the review of changes, where there is one: given a file and the two to compare, the later one being the
- * first argument, it shows them layer by layer.
- */
-const REVIEW_COMMAND = 'lathe.reviewChanges';
 /** Names tried for a recipe brought back. */
 const MOST_NAMES = 1000;
 
 /** What a user can do with the kept runs of a recipe. */
 export class HistoryActions {
-  constructor(private readonly services: DocumentServices) {}
+  constructor(
+    private readonly services: DocumentServices,
+    private readonly reviews: ReviewPanels,
+  ) {}
 
   async list(recipe: vscode.Uri): Promise<readonly RunView[]> {
     const { runs } = await this.services.worker.request('history/list', { recipePath: recipe.fsPath });
     return runs;
   }
 
-  /** Recipe, lock and report of two runs, side by side; by layers where the review of changes is there. */
+  /** Recipe, lock and report of two runs, layer by layer. */
   async compare(recipe: vscode.Uri, ids: readonly string[]): Promise<void> {
     const [newer, older] = [...new Set(ids)].sort().reverse();
     if (older === undefined || newer === undefined || ids.length !== 2) {
       throw extensionError('extension/wrong-selection', vscode.l10n.t('Select two runs to compare.'));
     }
-    const title = vscode.l10n.t('{0} ↔ {1}', older, newer);
-    const commands = await vscode.commands.getCommands(true);
-    if (commands.includes(REVIEW_COMMAND)) {
-      const runs = await this.list(recipe);
-      const [before, after] = [older, newer].map((id) => {
-        const path = runs.find((run) => run.id === id)?.files.report;
-        return path === undefined ? undefined : vscode.Uri.file(path);
-      });
-      if (before !== undefined && after !== undefined) {
-        await vscode.commands.executeCommand(REVIEW_COMMAND, after, [before, after]);
-        return;
-      }
+    const runs = await this.list(recipe);
+    const [before, after] = [older, newer].map((id) => runs.find((run) => run.id === id)?.files.report);
+    if (before === undefined || after === undefined) {
+      throw extensionError('extension/wrong-selection', vscode.l10n.t('Select two runs to compare.'));
     }
-    const pairs = (['recipe', 'lock', 'report'] as const).map((file) => {
-      const left = runUri(recipe, older, file);
-      return [left, left, runUri(recipe, newer, file)] as const;
-    });
-    await vscode.commands.executeCommand('vscode.changes', title, pairs);
+    this.reviews.compareFiles(vscode.Uri.file(before), vscode.Uri.file(after));
   }
 
   /** Starts the recipe where it is what the run had; else its recipe goes into a file of its own, which is opened. */
   async again(recipe: vscode.Uri, id: string): Promise<{ readonly started: boolean; readonly written?: string }> {
-    this.requireTrust();
+    requireTrust();
     const { worker, jobs } = this.services;
     const { text } = await worker.request('history/read', { recipePath: recipe.fsPath, id, file: 'recipe' });
     if (text === (await presentText(recipe))) {
@@ -70,7 +58,7 @@ export class HistoryActions {
 
   /** Asks first. The compressed models that the runs wrote are not touched. */
   async delete(recipe: vscode.Uri, ids: readonly string[], ask = true): Promise<number> {
-    this.requireTrust();
+    requireTrust();
     const [first] = ids;
     if (first === undefined) {
       return 0;
@@ -99,15 +87,6 @@ export class HistoryActions {
   async openRecipe(recipe: vscode.Uri, id: string): Promise<void> {
     await vscode.window.showTextDocument(runUri(recipe, id, 'recipe'), { preview: true });
   }
-
-  private requireTrust(): void {
-    if (!vscode.workspace.isTrusted) {
-      throw extensionError(
-        'extension/not-trusted',
-        vscode.l10n.t('Restricted mode: inspection only. Trust the workspace to run jobs.'),
-      );
-    }
-  }
 }
 
 /** As a run would read it, unsaved changes included: they are saved before it starts. */
@@ -128,10 +107,7 @@ async function presentText(recipe: vscode.Uri): Promise<string | undefined> {
 async function freeName(base: vscode.Uri): Promise<vscode.Uri> {
   for (let again = 1; again <= MOST_NAMES; again++) {
     const uri = base.with({ path: `${base.path}${again === 1 ? '' : `.${again}`}${RECIPE_SUFFIX}` });
-    try {
-      await vscode.workspace.fs.stat(uri);
-    } catch {
-      // Not there: the name is free.
+    if (!(await exists(uri))) {
       return uri;
     }
   }

@@ -12,6 +12,7 @@ import { baseName, samePath } from './fileNames';
 import type { HistoryActions } from './historyActions';
 import type { DocumentServices } from './modelDocument';
 import { parseIds, parseText } from './webviewInput';
+import { logViewErrors, panelLink } from './panelLink';
 import { webviewHtml } from './webviewHtml';
 
 /** Files are written in several steps; what follows a change waits for it to settle. */
@@ -44,15 +45,10 @@ export class HistoryPanel implements vscode.Disposable {
     webview.options = { enableScripts: true, localResourceRoots: [assets] };
     this.channel = this.store.add(
       new Channel<HistoryHostSide, HistoryViewSide>(
-        {
-          send: (message) => void webview.postMessage(message),
-          onMessage: (listener) => webview.onDidReceiveMessage(listener),
-          onClose: (listener) => panel.onDidDispose(() => listener('the history was closed')),
-        },
+        panelLink(panel, 'the history was closed'),
         this.handlers(),
         {
-          'view/error': ({ message, stack }) =>
-            log.error(`history: ${message}${stack === undefined ? '' : `\n${stack}`}`),
+          'view/error': logViewErrors(log, 'history'),
         },
         { version: HISTORY_PROTOCOL_VERSION, toErrorData: toWireError, log: (message) => log.warn(message) },
       ),

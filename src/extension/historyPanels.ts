@@ -5,6 +5,7 @@ import { isRecipe } from './fileNames';
 import { HistoryActions } from './historyActions';
 import { HistoryPanel } from './historyPanel';
 import type { DocumentServices } from './modelDocument';
+import type { ReviewPanels } from './reviewPanels';
 import { RunDocuments } from './runDocuments';
 
 export const HISTORY_VIEW_TYPE = 'lathe.history';
@@ -18,8 +19,9 @@ export class HistoryPanels implements vscode.WebviewPanelSerializer, vscode.Disp
   constructor(
     private readonly assets: vscode.Uri,
     private readonly services: DocumentServices,
+    reviews: ReviewPanels,
   ) {
-    this.actions = new HistoryActions(services);
+    this.actions = new HistoryActions(services, reviews);
     this.store.add(vscode.window.registerWebviewPanelSerializer(HISTORY_VIEW_TYPE, this));
     this.store.add(new RunDocuments(services.worker).register());
     this.store.add({ dispose: () => this.panels.forEach((view) => view.dispose()) });

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { INTEROP_FORMATS, type InteropFormatName } from '../protocol/interop';
 import { extensionError } from './errors';
-import { baseName, parentOf, RECIPE_SUFFIX } from './fileNames';
+import { baseName, exists, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { WorkerClient } from './workerClient';
 
 /** What a user sees of each format. */
@@ -68,21 +68,12 @@ export async function exportForTool(
   if (target === undefined) {
     return undefined;
   }
-  if (given.target !== undefined && (await isThere(target))) {
+  if (given.target !== undefined && (await exists(target))) {
     throw extensionError('extension/file-exists', vscode.l10n.t('{0} is there already.', baseName(target)));
   }
   await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
   void offer(target, notes);
   return target;
-}
-
-async function isThere(uri: vscode.Uri): Promise<boolean> {
-  try {
-    await vscode.workspace.fs.stat(uri);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function offer(target: vscode.Uri, notes: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
-import { isCancellation, toWireError } from './errors';
+import { DocumentChecks } from './documentChecks';
 import { isLock } from './fileNames';
 import type { Log } from './log';
 import { toDiagnostic } from './recipeDiagnostics';
@@ -14,13 +14,14 @@ const SETTLE_MS = 300;
 export class LockDiagnostics implements vscode.Disposable {
   private readonly store = new DisposableStore();
   private readonly collection = this.store.add(vscode.languages.createDiagnosticCollection('lathe-lock'));
-  private readonly pending = new Map<string, { timer: NodeJS.Timeout; abort: AbortController }>();
+  private readonly checks: DocumentChecks;
 
   constructor(
     private readonly worker: WorkerClient,
     recipes: RecipeIndex,
-    private readonly log: Log,
+    log: Log,
   ) {
+    this.checks = this.store.add(new DocumentChecks((document, signal) => this.check(document, signal), log));
     this.store.add(recipes.onDidChange(() => this.scheduleAll()));
     this.store.add(vscode.workspace.onDidOpenTextDocument((document) => this.schedule(document)));
     this.store.add(vscode.workspace.onDidChangeTextDocument(({ document }) => this.schedule(document)));
@@ -31,9 +32,6 @@ export class LockDiagnostics implements vscode.Disposable {
   }
 
   dispose(): void {
-    for (const key of [...this.pending.keys()]) {
-      this.stop(key);
-    }
     this.store.dispose();
   }
 
@@ -47,17 +45,7 @@ export class LockDiagnostics implements vscode.Disposable {
     if (!isLock(document.uri) || document.uri.scheme !== 'file' || !vscode.workspace.isTrusted) {
       return;
     }
-    const key = document.uri.toString();
-    this.stop(key);
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      this.check(document, abort.signal).catch((error: unknown) => {
-        if (!isCancellation(error)) {
-          this.log.error(`${document.uri.fsPath}: ${toWireError(error).message}`);
-        }
-      });
-    }, SETTLE_MS);
-    this.pending.set(key, { timer, abort });
+    this.checks.schedule(document, SETTLE_MS);
   }
 
   private async check(document: vscode.TextDocument, signal: AbortSignal): Promise<void> {
@@ -73,16 +61,7 @@ export class LockDiagnostics implements vscode.Disposable {
   }
 
   private forget(document: vscode.TextDocument): void {
-    this.stop(document.uri.toString());
+    this.checks.stop(document);
     this.collection.delete(document.uri);
-  }
-
-  private stop(key: string): void {
-    const pending = this.pending.get(key);
-    if (pending !== undefined) {
-      clearTimeout(pending.timer);
-      pending.abort.abort();
-      this.pending.delete(key);
-    }
   }
 }

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { DisposableStore } from '../base/disposable';
 import { baseName, parentOf } from './fileNames';
+import { gitApi, type GitApi, type GitRepository } from './gitApi';
 
 /** Which version of a file a uri stands for: "HEAD", "index", the start of a commit; undefined for the file itself. */
 export function versionOf(uri: vscode.Uri): string | undefined {
@@ -41,7 +42,7 @@ export function versionedName(uri: vscode.Uri): string {
 
 /** The uri of a file as it is in git's HEAD; undefined where git does not know the file or is not there. */
 export async function headVersion(uri: vscode.Uri): Promise<vscode.Uri | undefined> {
-  const git = await gitApi();
+  const git = await quietGit();
   return git === undefined || git.getRepository(uri) === null ? undefined : git.toGitUri(uri, 'HEAD');
 }
 
@@ -50,7 +51,7 @@ export async function headVersion(uri: vscode.Uri): Promise<vscode.Uri | undefin
  * no file names.
  */
 export async function watchChangedModels(store: DisposableStore): Promise<void> {
-  const git = await gitApi();
+  const git = await quietGit();
   if (git === undefined) {
     return;
   }
@@ -73,28 +74,11 @@ export async function watchChangedModels(store: DisposableStore): Promise<void> 
   store.add(git.onDidCloseRepository(update));
 }
 
-/** The part of VS Code's git extension that is used. */
-interface GitApi {
-  readonly repositories: readonly GitRepository[];
-  readonly onDidOpenRepository: vscode.Event<GitRepository>;
-  readonly onDidCloseRepository: vscode.Event<GitRepository>;
-  getRepository(uri: vscode.Uri): unknown;
-  toGitUri(uri: vscode.Uri, ref: string): vscode.Uri;
-}
-
-interface GitRepository {
-  readonly state: {
-    readonly workingTreeChanges: readonly { readonly uri: vscode.Uri }[];
-    readonly indexChanges: readonly { readonly uri: vscode.Uri }[];
-    readonly onDidChange: vscode.Event<void>;
-  };
-}
-
-async function gitApi(): Promise<GitApi | undefined> {
-  const extension = vscode.extensions.getExtension<{ getAPI(version: 1): GitApi }>('vscode.git');
+/** Nothing here needs git: where it does not start, there are no other versions. */
+async function quietGit(): Promise<GitApi | undefined> {
   try {
-    return (await extension?.activate())?.getAPI(1);
+    return await gitApi();
   } catch {
-    return undefined; // Disabled, or no git on this machine.
+    return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import type { RecipeDiagnostic } from '../protocol/job';
-import { isCancellation, toWireError } from './errors';
+import { DocumentChecks } from './documentChecks';
 import { isRecipe } from './fileNames';
 import type { Log } from './log';
 import type { RecipeIndex } from './recipeIndex';
@@ -19,13 +19,14 @@ export class RecipeDiagnostics implements vscode.Disposable {
     string,
     ReadonlyMap<string, { readonly range: vscode.Range; readonly text: string }>
   >();
-  private readonly pending = new Map<string, { timer: NodeJS.Timeout; abort: AbortController }>();
+  private readonly checks: DocumentChecks;
 
   constructor(
     private readonly worker: WorkerClient,
     recipes: RecipeIndex,
-    private readonly log: Log,
+    log: Log,
   ) {
+    this.checks = this.store.add(new DocumentChecks((document, signal) => this.check(document, signal), log));
     // Locks, reports and other recipes' files change what a recipe leads to.
     this.store.add(recipes.onDidChange(() => this.scheduleAll()));
     this.store.add(vscode.workspace.onDidOpenTextDocument((document) => this.schedule(document, 0)));
@@ -37,11 +38,6 @@ export class RecipeDiagnostics implements vscode.Disposable {
   }
 
   dispose(): void {
-    for (const { timer, abort } of this.pending.values()) {
-      clearTimeout(timer);
-      abort.abort();
-    }
-    this.pending.clear();
     this.store.dispose();
   }
 
@@ -63,17 +59,7 @@ export class RecipeDiagnostics implements vscode.Disposable {
     if (!isRecipe(document.uri) || document.uri.scheme !== 'file') {
       return;
     }
-    const key = document.uri.toString();
-    this.stop(key);
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      this.check(document, abort.signal).catch((error: unknown) => {
-        if (!isCancellation(error)) {
-          this.log.error(`${document.uri.fsPath}: ${toWireError(error).message}`);
-        }
-      });
-    }, delay);
-    this.pending.set(key, { timer, abort });
+    this.checks.schedule(document, delay);
   }
 
   private async check(document: vscode.TextDocument, signal: AbortSignal): Promise<void> {
@@ -108,18 +94,9 @@ export class RecipeDiagnostics implements vscode.Disposable {
   }
 
   private forget(document: vscode.TextDocument): void {
-    this.stop(document.uri.toString());
+    this.checks.stop(document);
     this.fixes.delete(document.uri.toString());
     this.collection.delete(document.uri);
-  }
-
-  private stop(key: string): void {
-    const pending = this.pending.get(key);
-    if (pending !== undefined) {
-      clearTimeout(pending.timer);
-      pending.abort.abort();
-      this.pending.delete(key);
-    }
   }
 }
 

@@ -12,13 +12,14 @@ import {
 } from '../protocol/review';
 import type { ActionState } from '../protocol/webviewProtocol';
 import { extensionError, isCancellation, toWireError } from './errors';
-import { samePath } from './fileNames';
+import { exists, samePath } from './fileNames';
 import { onDidOpenRepository, type FileHistory } from './gitHistory';
 import type { DocumentServices } from './modelDocument';
 import type { ModelEditorProvider } from './modelEditorProvider';
 import { chooseRevision, chooseTwoFiles } from './reviewChoices';
 import { readReview } from './reviewReader';
 import { pairsOf, recipePathOf, shownPath, titleOf } from './reviewTarget';
+import { logViewErrors, panelLink } from './panelLink';
 import { webviewHtml } from './webviewHtml';
 import { parseText } from './webviewInput';
 
@@ -58,15 +59,10 @@ export class ReviewPanel implements vscode.Disposable {
     webview.options = { enableScripts: true, localResourceRoots: [assets] };
     this.channel = this.store.add(
       new Channel<ReviewHostSide, ReviewViewSide>(
-        {
-          send: (message) => void webview.postMessage(message),
-          onMessage: (listener) => webview.onDidReceiveMessage(listener),
-          onClose: (listener) => panel.onDidDispose(() => listener('the panel was closed')),
-        },
+        panelLink(panel, 'the panel was closed'),
         this.handlers(),
         {
-          'view/error': ({ message, stack }) =>
-            log.error(`webview: ${message}${stack === undefined ? '' : `\n${stack}`}`),
+          'view/error': logViewErrors(log, 'webview'),
         },
         { version: REVIEW_PROTOCOL_VERSION, toErrorData: toWireError, log: (message) => log.warn(message) },
       ),
@@ -159,7 +155,7 @@ export class ReviewPanel implements vscode.Disposable {
   /** In restricted mode neither model nor data is read. */
   private async staleReasons(signal: AbortSignal): Promise<readonly string[]> {
     const recipePath = recipePathOf(this.target);
-    if (recipePath === undefined || !vscode.workspace.isTrusted || !(await exists(recipePath))) {
+    if (recipePath === undefined || !vscode.workspace.isTrusted || !(await exists(vscode.Uri.file(recipePath)))) {
       return [];
     }
     try {
@@ -182,7 +178,7 @@ export class ReviewPanel implements vscode.Disposable {
     const recipePath = recipePathOf(target);
     const recipe = recipePath === undefined ? undefined : await this.services.recipes.read(vscode.Uri.file(recipePath));
     const path = recipe?.summary?.modelPath;
-    return path !== undefined && (await exists(path)) ? path : undefined;
+    return path !== undefined && (await exists(vscode.Uri.file(path))) ? path : undefined;
   }
 
   /** Files that are compared, wherever they are: the index of recipes watches the workspace only. */
@@ -351,14 +347,4 @@ function emptyState(target: ReviewTarget): ReviewState {
     stale: [],
     actions: { allocate: waiting, openLayer: waiting, copyMarkdown: waiting },
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await vscode.workspace.fs.stat(vscode.Uri.file(path));
-    return true;
-  } catch {
-    // Not there, or not reachable: for us the same.
-    return false;
-  }
 }

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { ReviewPart, ReviewTarget } from '../protocol/review';
 import type { ReviewSource } from '../protocol/workerProtocol';
 import { isCancellation, toWireError } from './errors';
+import { exists } from './fileNames';
 import { historyOf, type FileHistory } from './gitHistory';
 import { pairsOf, shownPath, type ReviewPair } from './reviewTarget';
 import type { WorkerClient } from './workerClient';
@@ -58,13 +59,13 @@ async function comparePair(
     markdown,
   });
   try {
-    const isAfter = await exists(afterPath);
+    const isAfter = await exists(vscode.Uri.file(afterPath));
     let before: ReviewSource | undefined;
     if (target.type === 'revision') {
       const text = await history?.read(target.revision, beforePath);
       before = text === undefined ? undefined : { path: beforePath, name, text };
     } else {
-      before = (await exists(beforePath)) ? { path: beforePath, name } : undefined;
+      before = (await exists(vscode.Uri.file(beforePath))) ? { path: beforePath, name } : undefined;
     }
     if (before === undefined) {
       // Compared with itself it tells its figures: the accuracy of a first report is worth knowing.
@@ -93,14 +94,4 @@ function nothingThere(target: ReviewTarget): string {
   return target.type === 'revision'
     ? vscode.l10n.t('Neither {0} nor the working tree has this recipe.', target.revision)
     : vscode.l10n.t('Neither file is there.');
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await vscode.workspace.fs.stat(vscode.Uri.file(path));
-    return true;
-  } catch {
-    // Not there, or not reachable: there is nothing to compare in either case.
-    return false;
-  }
 }

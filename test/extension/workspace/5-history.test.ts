@@ -62,37 +62,25 @@ describe('History', function () {
     assert.equal(api.history.find(recipe), view, 'one panel a recipe');
   });
 
-  it('hands two runs to the review of changes where there is one', async () => {
+  it('hands the reports of two runs to the review of changes', async () => {
     const [newer, older] = runs();
-    const given: unknown[][] = [];
-    const isThere = (await vscode.commands.getCommands(true)).includes('lathe.reviewChanges');
-    const review = isThere
-      ? undefined
-      : vscode.commands.registerCommand('lathe.reviewChanges', (...args: unknown[]) => given.push(args));
     const before = tabLabels().length;
     await api.history.actions.compare(recipe, [newer!.id, older!.id]);
-    review?.dispose();
-    if (isThere) {
-      await eventually('the review', () => tabLabels().length > before);
-    } else {
-      const [after, pair] = given[0] as [vscode.Uri, vscode.Uri[]];
-      assert.equal(after.fsPath, newer!.files.report);
-      assert.deepEqual(
-        pair.map(({ fsPath }) => fsPath),
-        [older!.files.report, newer!.files.report],
-      );
-    }
+    await eventually('the review', () => tabLabels().length > before);
+    assert.deepEqual(api.reviews.all.at(-1)?.target, {
+      type: 'files',
+      beforePath: older!.files.report,
+      afterPath: newer!.files.report,
+    });
+    await assert.rejects(
+      api.history.actions.compare(recipe, [newer!.id]),
+      (error: unknown) => (error as { code: string }).code === 'extension/wrong-selection',
+    );
   });
 
-  it('compares two runs side by side, read-only', async function () {
-    if ((await vscode.commands.getCommands(true)).includes('lathe.reviewChanges')) {
-      this.skip();
-    }
-    const [newer, older] = runs();
-    await api.history.actions.compare(recipe, [newer!.id, older!.id]);
-    await eventually('the comparison', () =>
-      tabLabels().some((label) => label.includes(older!.id) && label.includes(newer!.id)),
-    );
+  it('shows the kept recipe of a run, read-only', async () => {
+    const [, older] = runs();
+    await api.history.actions.openRecipe(recipe, older!.id);
     const kept = await eventually('the kept recipe', () =>
       vscode.workspace.textDocuments.find(
         ({ uri }) => uri.scheme === 'lathe-run' && uri.path === recipe.path && uri.query.includes(older!.id),
@@ -102,10 +90,6 @@ describe('History', function () {
     assert.equal(vscode.workspace.fs.isWritableFileSystem('lathe-run'), undefined);
     // What was kept is no recipe of the workspace: it has no problems and offers nothing to run.
     assert.deepEqual(vscode.languages.getDiagnostics(kept.uri), []);
-    await assert.rejects(
-      api.history.actions.compare(recipe, [newer!.id]),
-      (error: unknown) => (error as { code: string }).code === 'extension/wrong-selection',
-    );
   });
 
   it('writes what the lock decided for another tool, and nothing over a file that is there', async () => {
