@@ -83,13 +83,15 @@ describe('webview inspector', () => {
 
   const picture = (editor: EditorSession) => editor.page.locator('.inspector .pixel-pane');
   const readout = (editor: EditorSession) => editor.page.locator('.inspector .pixel-readout');
+  /** The pane is there before the weight it draws has come. */
+  const drawn = (editor: EditorSession) => editor.page.locator('.inspector .pixel-readout:not(:empty)').waitFor();
   const text = async (editor: EditorSession) => (await editor.page.locator('.inspector').textContent()) ?? '';
   const question = (editor: EditorSession) =>
     (editor.last('weight/picture') as { question: WeightPictureQuestion }).question;
 
   it('draws a kernel for each output channel, walked with the keyboard', async () => {
     const editor = await inspected('optimized');
-    await picture(editor).waitFor();
+    await drawn(editor);
     assert.match(
       (await picture(editor).getAttribute('aria-label')) ?? '',
       /^Kernels of layers\.7\.conv2, out 0–63 of 64, mean over the inputs$/,
@@ -106,7 +108,7 @@ describe('webview inspector', () => {
     assert.match((await readout(editor).textContent()) ?? '', /^out 1, kernel 0, 0: /);
     await editor.page.keyboard.press('Control+ArrowLeft');
     assert.match((await readout(editor).textContent()) ?? '', /^out 0, kernel 0, 0: /);
-    const drawn = await picture(editor)
+    const colours = await picture(editor)
       .locator('canvas')
       .evaluate((canvas: HTMLCanvasElement) => {
         const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
@@ -116,13 +118,13 @@ describe('webview inspector', () => {
         }
         return colors.size;
       });
-    assert.ok(drawn > 20, `${drawn} colours`);
+    assert.ok(colours > 20, `${colours} colours`);
     assert.match(await text(editor), /−0\.20000\.200/);
   });
 
   it('steps through the input channels without losing the keyboard', async () => {
     const editor = await inspected('optimized');
-    await picture(editor).waitFor();
+    await drawn(editor);
     assert.equal(question(editor).input, 'mean');
     const stepper = editor.page.getByRole('spinbutton', { name: 'Input channel' });
     await stepper.focus();
@@ -139,7 +141,7 @@ describe('webview inspector', () => {
     const editor = await suite.open('tiny');
     await editor.showTab('Layers');
     editor.change({ selectedLayer: '/embed/Gather' });
-    await picture(editor).waitFor();
+    await drawn(editor);
     assert.equal(await editor.page.getByRole('radio', { name: 'Kernels' }).count(), 0);
     assert.equal(await readout(editor).textContent(), '1,000 out × 32 in in blocks of 16 × 1');
     await picture(editor).focus();
@@ -227,7 +229,7 @@ describe('webview inspector', () => {
       editor.change({ selectedLayer: LAYER });
       for (const kind of ['Kernels', 'Blocks', 'Zeros']) {
         await editor.page.getByRole('radio', { name: kind }).click();
-        await picture(editor).waitFor();
+        await drawn(editor);
         assert.deepEqual(await violations(editor), [], kind);
       }
     });
@@ -244,7 +246,7 @@ describe('webview inspector', () => {
       await editor.showTab('Layers');
       editor.change({ selectedLayer: layer });
       await editor.settled();
-      await picture(editor).waitFor();
+      await drawn(editor);
       for (const width of [600, 700, 1180]) {
         await editor.resize(width);
         for (const kind of ['Blocks', 'Zeros'] as const) {
