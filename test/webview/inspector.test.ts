@@ -176,7 +176,7 @@ describe('webview inspector', () => {
   it('says how far the grids of the channels reach, and draws the grid of one on its own values', async () => {
     const editor = await inspected('optimized');
     await editor.page.getByText('narrowest grid').waitFor();
-    assert.match(await text(editor), /Weights and range of 64 4-bit grids.*widest grid±0\.240, step 0\.0343/);
+    assert.match(await text(editor), /Weights, 64 grids of 4 bit.*widest grid±0\.240, step 0\.0343/);
     const histogram = editor.page.getByRole('img', { name: /^Histogram of the weights/ });
     assert.equal(await histogram.locator('.quantisation-level').count(), 0);
     assert.equal(await histogram.locator('.grid-extent').count(), 2);

@@ -1,6 +1,8 @@
 /** Pictures of the model editor in every theme, for the documentation: `npx tsx test/webview/screenshots.ts [PART OF A NAME]`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import sharp from 'sharp';
 import type { ComparisonName } from './fixtures/fixtureComparison';
 import type { FixtureName } from './fixtures/fixtureState';
 import { fixtureReview } from './fixtures/fixtureReview';
@@ -21,6 +23,8 @@ interface Picture {
   /** Chosen in the Graph tab. */
   readonly measure?: string;
   readonly press?: readonly string[];
+  /** Part of the page to picture. */
+  readonly only?: string;
 }
 
 const pictures: readonly Picture[] = [
@@ -69,9 +73,14 @@ const pictures: readonly Picture[] = [
     measure: 'Weight bits',
     press: ['Open all'],
   },
-  { name: 'layers-light', fixture: 'analyzed', tab: 'Layers', options: { theme: 'light' } },
-  { name: 'layers-dark', fixture: 'analyzed', tab: 'Layers', options: { theme: 'dark' } },
-  { name: 'overview-dark', fixture: 'analyzed', tab: 'Overview', options: { theme: 'dark' } },
+  ...(['Layers', 'Overview'] as const).flatMap((tab) =>
+    themeKinds.map((theme): Picture => ({
+      name: `${tab.toLowerCase()}-${theme}`,
+      fixture: 'analyzed',
+      tab,
+      options: { theme },
+    })),
+  ),
   ...themeKinds.map((theme): Picture => ({
     name: `bits-steps-${theme}`,
     fixture: 'optimized',
@@ -83,7 +92,8 @@ const pictures: readonly Picture[] = [
     name: `inspector-${theme}`,
     fixture: 'optimized',
     tab: 'Layers',
-    options: { theme, height: 2100 },
+    options: { theme, height: 2240 },
+    only: '.inspector',
   })),
   { name: 'bits-dark-narrow', fixture: 'optimized', tab: 'Bits', options: { theme: 'dark', width: 640 } },
   { name: 'bits-3000-layers', fixture: 'huge', tab: 'Bits', options: { theme: 'light' } },
@@ -120,21 +130,30 @@ const historyPictures: readonly HistoryPicture[] = [
   { name: 'history-light-narrow', fixture: 'hundred', options: { theme: 'light', width: 600, height: 700 } },
 ];
 
+const target = join(__dirname, '../../docs/images/webview');
+
+/** 256 colours are plenty for a theme, and a third of the bytes. */
+async function save(part: Page | Locator, name: string): Promise<void> {
+  const picture = await part.screenshot();
+  await sharp(picture)
+    .png({ palette: true, quality: 95, effort: 10 })
+    .toFile(join(target, `${name}.png`));
+}
+
 async function main(): Promise<void> {
-  const target = join(__dirname, '../../docs/images/webview');
   mkdirSync(target, { recursive: true });
   await buildWebview();
   const browser = await launchBrowser();
   const { server, address } = await startServer();
   const wanted = process.argv[2] ?? '';
   for (const picture of pictures.filter(({ name }) => name.includes(wanted))) {
-    const { name, fixture, tab, options, choice, measure, press } = picture;
+    const { name, fixture, tab, options, choice, measure, press, only } = picture;
     const editor = await EditorSession.open(browser, address, fixture, options);
     await editor.showTab(tab);
     if (fixture !== 'huge') {
       editor.change({ selectedLayer: '/layers/layers.7/conv2/Conv' });
     }
-    if (tab === 'Layers') {
+    if (fixture !== 'huge') {
       await editor.page.waitForSelector('.inspector .pixel-pane, .inspector > .inspector-content > .hint');
     }
     await editor.settled();
@@ -155,19 +174,19 @@ async function main(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 400));
     }
     await editor.settled();
-    await editor.page.screenshot({ path: join(target, `${name}.png`) });
+    await save(only === undefined ? editor.page : editor.page.locator(only), name);
     await editor.close();
   }
   for (const { name, options } of reviews.filter((picture) => picture.name.includes(wanted))) {
     const review = await ReviewSession.open(browser, address, fixtureReview(), options);
-    await review.page.screenshot({ path: join(target, `${name}.png`) });
+    await save(review.page, name);
     await review.close();
   }
   for (const { name, fixture, options } of comparisons.filter((one) => one.name.includes(wanted))) {
     const session = await CompareSession.open(browser, address, fixture, options);
     await session.page.locator('.table-body .table-row').nth(4).locator('[data-column="status"]').click();
     await session.settled();
-    await session.page.screenshot({ path: join(target, `${name}.png`) });
+    await save(session.page, name);
     await session.close();
   }
   for (const { name, fixture, options } of historyPictures.filter((picture) => picture.name.includes(wanted))) {
@@ -176,7 +195,7 @@ async function main(): Promise<void> {
     await cell(0).click();
     await cell(3).click({ modifiers: ['Control'] });
     await view.settled();
-    await view.page.screenshot({ path: join(target, `${name}.png`) });
+    await save(view.page, name);
     await view.close();
   }
   await browser.close();

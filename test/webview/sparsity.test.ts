@@ -57,7 +57,7 @@ describe('webview sparsity', () => {
     assert.equal(await cell(editor, layerName, 'dropped').textContent(), percent(masks.dropped));
     assert.equal(
       await cell(editor, layerName, 'diversityExact').textContent(),
-      `10^${Math.round(masks.diversity.exact).toLocaleString('en-US')}`,
+      `10${String(Math.round(masks.diversity.exact)).replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]!)}`,
     );
     assert.equal(await cell(editor, '/conv1/Conv', 'kept-rows').textContent(), '–');
     assert.match((await cell(editor, '/conv1/Conv', 'why').textContent()) ?? '', /no whole groups/);

@@ -108,8 +108,8 @@ function stepTable(report: ReportView): Child {
       [
         'Network',
         `Loss, ${lossUnit}`,
-        'change',
-        ...(metric === undefined ? [] : [metricName(metric), isShareMetric(metric) ? 'points' : 'change']),
+        'Change',
+        ...(metric === undefined ? [] : [metricName(metric), isShareMetric(metric) ? 'Points' : 'Change']),
       ],
       rows,
     ),
@@ -122,7 +122,7 @@ function policyTable({ policies = [], lossUnit }: ReportView): Child {
   }
   const table = figureTable(
     'Policies measured before layers are fitted in sequence',
-    ['Policy', 'Size', `Predicted, ${lossUnit}`, 'measured', ''],
+    ['Policy', 'Size', `Predicted, ${lossUnit}`, `Measured, ${lossUnit}`, ''],
     policies.map((policy) => [
       describeChange(policy.changed),
       share(policy.size),

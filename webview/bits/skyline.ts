@@ -9,6 +9,8 @@ import { barWidths, type SkylineBar } from './skylineBars';
 const HEIGHT = 172;
 const MARGIN = { left: 46, right: 14, top: 16, bottom: 22 };
 const LABEL_FONT = '11px';
+/** Between labels in one line: nearer ones read as one name. */
+const LABEL_DISTANCE = 8;
 /** Narrower bars cannot be hit with a mouse. */
 const LEAST_WIDTH = 7;
 
@@ -88,6 +90,7 @@ export class Skyline {
         y: frame.bottom + 6,
         width: textWidth(text, LABEL_FONT),
         height: 14,
+        apart: LABEL_DISTANCE,
         gap: 0,
         sides: ['below'],
       });

@@ -16,6 +16,8 @@ export interface LabelRequest {
   readonly height: number;
   /** Distance from the point. */
   readonly gap: number;
+  /** Least pixels to the labels beside it; 3 unless given. */
+  readonly apart?: number;
   /** Sides in order of preference; `above` and `below` are centred, then pushed along the frame's edge if need be. */
   readonly sides: readonly Side[];
 }
@@ -39,7 +41,7 @@ export function placeLabels(requests: readonly LabelRequest[], frame: Box, obsta
       if (
         isInside(box, frame) &&
         !obstacles.some((other) => overlaps(box, other)) &&
-        !placed.some((other) => overlaps(box, grown(other.box, 3)))
+        !placed.some((other) => overlaps(box, grown(other.box, request.apart ?? 3)))
       ) {
         placed.push({ request, box });
         break;

@@ -56,6 +56,8 @@ function paint(width: number, input: LossByBitsInput): Child[] {
     parts.push(svgText(String(bits), x.at(bits), HEIGHT - 4, { anchor: 'middle' }));
   }
   const obstacles: Box[] = [];
+  /** Over every line and dot. */
+  const onTop: Child[] = [];
   const labels: LabelRequest[] = [];
   activationBits.forEach((activation, index) => {
     const points = finite
@@ -69,7 +71,7 @@ function paint(width: number, input: LossByBitsInput): Child[] {
         point.candidate.weightBits === input.weightBits && point.candidate.activationBits === input.activationBits;
       // At or below zero there is no place on a logarithmic axis: a hollow dot on the foot.
       const off = point.candidate.loss <= 0;
-      parts.push(
+      (chosen ? onTop : parts).push(
         svgElement('circle', {
           cx: point.x,
           cy: point.y,
@@ -99,6 +101,7 @@ function paint(width: number, input: LossByBitsInput): Child[] {
       }
     }
   });
+  parts.push(...onTop);
   const done = new Set<string>();
   const frameForLabels = { ...frame, right: width, top: 0 };
   const boxes: Box[] = [];

@@ -148,9 +148,7 @@ function channelTitle(channel: number | undefined, bits: number | undefined, gri
   if (channel !== undefined) {
     return `Channel ${exact(channel)} and its ${bits}-bit grid`;
   }
-  return grids === undefined
-    ? `Weights and ${bits}-bit grid`
-    : `Weights and range of ${exact(grids)} ${bits}-bit grids`;
+  return grids === undefined ? `Weights and ${bits}-bit grid` : `Weights, ${exact(grids)} grids of ${bits} bit`;
 }
 
 /** "±0.310, step 0.0443": a symmetric grid over the largest magnitude of a channel. */

@@ -48,6 +48,10 @@ export function countText(log10: number): string {
     mantissa = '1.00';
     exponent += 1;
   }
-  const raised = String(exponent).replace(/\d/g, (digit) => superscripts[Number(digit)] ?? '');
-  return `${mantissa} × 10${raised}`;
+  return `${mantissa} × ${powerOfTen(exponent)}`;
+}
+
+/** 12 → "10¹²". */
+export function powerOfTen(exponent: number): string {
+  return `10${String(exponent).replace(/\d/g, (digit) => superscripts[Number(digit)] ?? '')}`;
 }

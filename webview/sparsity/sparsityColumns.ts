@@ -1,8 +1,8 @@
 import type { LayerSummary } from '../../src/protocol/model';
 import type { LayerSparsity, MaskMethod, PatternName, PatternSparsity } from '../../src/protocol/sparsity';
 import type { Column } from '../table/column';
-import { exact, share, significant, UNKNOWN } from '../text/numbers';
-import { methodNames, methodTitles, methods, patternText } from './names';
+import { share, UNKNOWN } from '../text/numbers';
+import { countText, methodNames, methodTitles, methods, patternText, powerOfTen } from './names';
 
 /** A layer with its masks of one pattern, as far as measured. */
 export interface SparsityRow {
@@ -159,9 +159,9 @@ function logColumn(
   };
 }
 
-/** 1264.6 → "10^1,265": layers differ by hundreds of powers of ten. */
+/** 1264.6 → "10¹²⁶⁵": layers differ by hundreds of powers of ten. */
 export function logText(log10: number): string {
-  return `10^${log10 >= 100 ? exact(log10) : significant(log10)}`;
+  return log10 >= 100 ? powerOfTen(Math.round(log10)) : countText(log10);
 }
 
 /** Empty while it may still come, a dash where it never will. */

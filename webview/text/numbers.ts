@@ -21,9 +21,14 @@ export function significant(value: number, digits = 3): string {
   if (value === 0) {
     return '0';
   }
-  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  let magnitude = Math.floor(Math.log10(Math.abs(value)));
   if (magnitude < -4) {
-    return minus(value.toExponential(digits - 1));
+    const text = value.toExponential(digits - 1);
+    // 0.000096 rounds to 0.0001, which is written as other values of that size are.
+    if (Math.abs(Number(text)) < 1e-4) {
+      return minus(text);
+    }
+    magnitude = -4;
   }
   const decimals = Math.max(0, digits - 1 - magnitude);
   const text = value.toFixed(decimals);
@@ -146,5 +151,5 @@ export function count(value: number, noun: string): string {
 }
 
 function minus(text: string): string {
-  return text.replace('-', '−');
+  return text.replaceAll('-', '−');
 }

@@ -13,6 +13,8 @@ describe('webview numbers', () => {
     );
     assert.equal(numbers.significant(-0.31), '−0.310');
     assert.equal(numbers.significant(0.0000123), '1.23e−5');
+    assert.equal(numbers.significant(0.000096, 1), '0.0001');
+    assert.equal(numbers.significant(0.000094, 1), '9e−5');
   });
 
   it('uses decimal units and the next one rather than 1,000', () => {
