@@ -128,7 +128,9 @@ function commonLayers(
       continue;
     }
     const other = quantized.graph.value(output.name);
-    if (other?.producer()?.opType !== layer.node.opType) {
+    const opType = other?.producer()?.opType;
+    // The packed form of the same product.
+    if (other === undefined || (opType !== layer.node.opType && opType !== 'MatMulNBits')) {
       skipped.push({ layer: layer.name, reason: `the quantised model has no such output "${output.name}"` });
       continue;
     }

@@ -538,12 +538,13 @@ function activationOf({ min, max, zeros, histogram, grids }: InputRange): NonNul
 }
 
 function candidateSettings(recipe: Recipe): Readonly<Record<string, unknown>> {
-  const { granularity, symmetric, range } = recipe.quantization.weights;
+  const { granularity, symmetric, range, blockSize } = recipe.quantization.weights;
   const { method, iterations } = recipe.quantization.optimizer;
   return {
     granularity,
     symmetric,
     range,
+    ...(blockSize === undefined ? {} : { blockSize }),
     method,
     iterations: method === 'adaquant' ? iterations : null,
     fitted: 'to narrow inputs',

@@ -9,6 +9,7 @@ import {
   insertQdq,
   layerBias,
   paraNormalize,
+  rowOfParameter,
   setLayerBias,
   setLayerWeight,
   tuneOutputBias,
@@ -519,13 +520,18 @@ function restoreLayer(
   const bias = scaled(known.bias ?? pruned?.bias ?? own);
   const target = channelStatistics(dense, scaled(own), moments.fit, 'float');
   const present = channelStatistics(effective, bias, moments.fit, 'compressed');
-  const scalable = scales && layer.tie === undefined && (weight === undefined || weight.scales.length === layout.rows);
+  const scalable =
+    scales &&
+    layer.tie === undefined &&
+    (weight === undefined || weight.blockSize !== undefined || weight.scales.length === layout.rows);
   const tuned = paraNormalize(present, target, bias, { scalable });
   return {
     ...known,
     weight: weight && {
       ...weight,
-      scales: scalable ? weight.scales.map((scale, row) => scale * tuned.factor[row]!) : weight.scales,
+      scales: scalable
+        ? weight.scales.map((scale, at) => scale * tuned.factor[rowOfParameter(layout, weight.scales.length, at)]!)
+        : weight.scales,
     },
     float:
       weight === undefined && scalable

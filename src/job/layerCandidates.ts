@@ -91,6 +91,7 @@ export class LayerCandidates {
       bits,
       granularity: weights.granularity,
       symmetric: weights.symmetric,
+      blockSize: weights.blockSize,
       method: optimizer.method,
       moments,
       ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
@@ -171,8 +172,7 @@ export class LayerCandidates {
   }
 
   private restore(layer: Layer, bits: number, known: StoredCandidate, codes: ArrayLike<number>): QuantizedWeight {
-    const { symmetric, granularity } = this.options.weights;
-    const plain = quantizeWeight(layer, { bits, granularity, symmetric, range: 'min-max', known });
+    const plain = quantizeWeight(layer, { ...this.options.weights, bits, range: 'min-max', known });
     return { ...plain, codes: Int32Array.from(codes), range: known.range, sqnr: known.sqnr };
   }
 
@@ -184,7 +184,7 @@ export class LayerCandidates {
   ): CacheKey {
     const input = this.fittedInput(activationBits);
     const { activations } = this.options;
-    const { granularity, symmetric, range } = this.options.weights;
+    const { granularity, symmetric, range, blockSize } = this.options.weights;
     const { method, iterations } = this.options.optimizer;
     return cacheKey({
       ...this.options.scope,
@@ -196,6 +196,7 @@ export class LayerCandidates {
       range: method === 'rtn' ? range : null,
       method,
       iterations: method === 'adaquant' ? iterations : null,
+      ...(blockSize === undefined ? {} : { blockSize }),
       ...(pattern === undefined ? {} : { pattern: patternKey(pattern) }),
       ...(input === undefined ? {} : { input, activations: { ...activations, bits: null } }),
     });

@@ -7,6 +7,7 @@ import { compareModels } from '../export/compareModels';
 import type { ModelComparison } from '../export/compareModels';
 import { exportModel } from '../export/exportModel';
 import type { ExportResult } from '../export/exportModel';
+import { toMatMulNBits } from '../methods';
 import type { QuantizedWeight } from '../methods';
 import { dataTypeName } from '../onnx';
 import type { Model } from '../onnx';
@@ -41,10 +42,11 @@ export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, all
   } catch (error) {
     throw exportFolder(directory, error);
   }
+  const { model, result } = inFormat(job, quantized);
   return exportModel({
     source: job.original,
-    model: quantized.model,
-    quantization: quantized.result,
+    model,
+    quantization: result,
     path: compressedPath(job),
     provenance: {
       version: LATHE_VERSION,
@@ -57,6 +59,24 @@ export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, all
       ...sparsityProvenance(quantized),
     },
   });
+}
+
+/** The model as the recipe wants it written. */
+function inFormat(
+  { recipe }: PreparedJob,
+  { model, result }: QuantizedModel,
+): Pick<QuantizedModel, 'model' | 'result'> {
+  if (recipe.export.format === 'qdq') {
+    return { model, result };
+  }
+  const copy = model.clone();
+  const { tensors } = toMatMulNBits(copy);
+  const layers = result.layers.map((layer) =>
+    layer.weightTensor !== undefined && tensors.has(layer.weightTensor.name)
+      ? { ...layer, weightTensor: undefined }
+      : layer,
+  );
+  return { model: copy, result: { ...result, layers } };
 }
 
 /** Patterns of the pruned layers, for readers of the file; nothing where there are none. */

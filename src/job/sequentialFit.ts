@@ -96,6 +96,7 @@ export class SequentialFit {
       bits: weightBits,
       granularity: weights.granularity,
       symmetric: weights.symmetric,
+      blockSize: weights.blockSize,
       method: optimizer.method,
       moments,
       refitBias: biasRefusal(layer) === undefined,

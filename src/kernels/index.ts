@@ -66,6 +66,7 @@ export {
 } from './linear/symmetricInverse';
 export { dot, multiplyTransposedInto, multiplyVectorInto, transpose } from './linear/multiply';
 export { LANES, nearestPlaneInto } from './optimize/nearestPlane';
+export { descendBlocked, nearestPlaneBlocked, type ColumnGrids } from './optimize/blockedRow';
 export { descendCodes, descendRatio } from './optimize/descend';
 export { correlatedColumns, descendPairs } from './optimize/pairMoves';
 export { addRow, dotProduct, rowProductInto, symmetricForm } from './optimize/rowProduct';

@@ -70,5 +70,10 @@ export function interopFile(recipePath: string, format: InteropFormat): InteropR
   const smoothed = recipe.quantization.smoothQuant !== undefined;
   const perChannel = recipe.quantization.weights.granularity === 'per-channel';
   const { value, notes } = interopFormats[format].write({ lock, layers, smoothed, perChannel });
-  return { recipe, text: `${JSON.stringify(value, null, 2)}\n`, notes };
+  const { blockSize } = recipe.quantization.weights;
+  const lost =
+    blockSize === undefined
+      ? []
+      : [`scales per block of ${blockSize} are left out: this form has one per channel or one per weight`];
+  return { recipe, text: `${JSON.stringify(value, null, 2)}\n`, notes: [...notes, ...lost] };
 }

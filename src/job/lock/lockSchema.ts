@@ -18,7 +18,10 @@ const lockLayer = Type.Object(
         scales: Type.Optional(
           Type.Object(
             {
-              count: Type.Integer({ minimum: 1, description: 'Number of scales: output channels, or 1.' }),
+              count: Type.Integer({
+                minimum: 1,
+                description: 'Number of scales: output channels, blocks of them, or 1.',
+              }),
               min: Type.Number({ description: 'Smallest scale.' }),
               max: Type.Number({ description: 'Largest scale.' }),
             },

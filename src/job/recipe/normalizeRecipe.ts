@@ -33,6 +33,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         granularity: weights?.granularity ?? 'per-channel',
         symmetric: weights?.symmetric ?? true,
         range: weights?.range ?? 'output-mse',
+        blockSize: weights?.blockSize ?? undefined,
       },
       activations: {
         bits: ascending(activations?.bits ?? [8]),

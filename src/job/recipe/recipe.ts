@@ -53,7 +53,7 @@ export interface Preprocess {
 
 export type RangeMethod = 'min-max' | 'averaged-min-max' | 'percentile' | 'mse' | 'lp' | 'analytic';
 
-export type ExportFormat = 'qdq';
+export type ExportFormat = 'qdq' | 'matmulnbits';
 
 export interface RecipeQuantization {
   /** False (`"quantization": null`): every layer stays float; for recipes that only make weights sparse. */
@@ -64,6 +64,8 @@ export interface RecipeQuantization {
     readonly granularity: 'per-channel' | 'per-tensor';
     readonly symmetric: boolean;
     readonly range: 'min-max' | 'mse' | 'output-mse';
+    /** Elements of the reduction axis of MatMul and Gemm weights that share a scale; undefined: as `granularity` says. */
+    readonly blockSize: number | undefined;
   };
   readonly activations: {
     /** Ascending; 32 stands for "keep float". */

@@ -147,6 +147,13 @@ const quantization = Type.Object(
                 'How the scale is chosen: from the extremes; by the smallest squared error of the weights; or by the smallest squared error of the layer output on calibration data.',
             }),
           ),
+          blockSize: Type.Optional(
+            Type.Union([Type.Enum([16, 32, 64, 128, 256]), Type.Null()], {
+              default: null,
+              description:
+                'One scale per so many weights of each output channel of MatMul and Gemm, instead of one per channel; other layers keep `granularity`. 32 is usual for language models. Needs opset 21. null: scales as `granularity` says.',
+            }),
+          ),
         },
         { ...closed, default: {}, description: 'Weights of all layers; `layers` overrides single ones.' },
       ),
@@ -488,9 +495,10 @@ export const recipeSchema = Type.Object(
             }),
           ),
           format: Type.Optional(
-            Type.Enum(['qdq'], {
+            Type.Enum(['qdq', 'matmulnbits'], {
               default: 'qdq',
-              description: '`qdq`: standard ONNX with QuantizeLinear and DequantizeLinear around the layers.',
+              description:
+                '`qdq`: standard ONNX with QuantizeLinear and DequantizeLinear around the layers. `matmulnbits`: layers with `quantization.weights.blockSize` become MatMulNBits of com.microsoft, which ONNX Runtime computes on packed weights; everything else as in `qdq`.',
             }),
           ),
         },

@@ -2,6 +2,8 @@ import { codesToWeight, rowGroupOf, type Layer } from '../../analysis';
 import { decibels, signedRange, sumOfSquares, unsignedRange } from '../../kernels';
 import type { InputMoments, LayerMoments } from '../moments';
 import type { QuantizedWeight } from '../quantize';
+import { blockSizeOf } from '../quantize/blockGrids';
+import { optimizeBlocks } from './optimizeBlocks';
 import { solveAdaquant } from './solveAdaquant';
 import { GridSearch, roundToNearest } from './gridSearch';
 import { GroupProblem } from './groupProblem';
@@ -50,6 +52,10 @@ export function optimizeLayer(layer: Layer, input: OptimizeInput): OptimizedWeig
     );
     moments = undefined;
     method = 'rtn';
+  }
+  const blockSize = blockSizeOf(layer, input.blockSize);
+  if (blockSize !== undefined) {
+    return optimizeBlocks(task, input, blockSize, moments, method, notes);
   }
   const fit = new LayerFit(task, input, moments, method);
   for (let set = 0; set < task.sets; set++) {

@@ -19,6 +19,8 @@ export interface OptimizeInput {
   readonly symmetric: boolean;
   /** @default 'gram' */
   readonly method?: OptimizeMethod;
+  /** See `WeightQuantizer.blockSize`. */
+  readonly blockSize?: number | undefined;
   /** What is known of the layer's input. Undefined: weights are rounded to nearest at the scale of least weight error. */
   readonly moments: LayerMoments | undefined;
   /** Where codes start from, in matrix order (`weightAsMatrix`). @default the layer's weight */

@@ -17,20 +17,35 @@ interface Moves {
 const list = (attribute: string, input: number): Move => ({ attribute, input, form: 'axes' });
 const scalar = (attribute: string, input: number): Move => ({ attribute, input, form: 'float' });
 
-/** Operators that take as inputs, in opsets 10 and 11, what were attributes before, and mean the same otherwise. */
+const axes: Moves = { opset: 18, moves: [list('axes', 1)] };
+
+/** Operators that take as inputs, from some opset on, what were attributes before, and mean the same otherwise. */
 const MOVES: Readonly<Record<string, Moves>> = {
   Clip: { opset: 11, moves: [scalar('min', 1), scalar('max', 2)] },
   Pad: { opset: 11, moves: [list('pads', 1), scalar('value', 2)] },
+  ReduceL1: axes,
+  ReduceL2: axes,
+  ReduceLogSum: axes,
+  ReduceLogSumExp: axes,
+  ReduceMax: axes,
+  ReduceMean: axes,
+  ReduceMin: axes,
+  ReduceProd: axes,
+  ReduceSum: { opset: 13, moves: [list('axes', 1)] },
+  ReduceSumSquare: axes,
   Slice: { opset: 10, moves: [list('starts', 1), list('ends', 2), list('axes', 3)] },
+  Split: { opset: 13, moves: [list('split', 1)] },
+  Squeeze: { opset: 13, moves: [list('axes', 1)] },
   TopK: { opset: 10, moves: [list('k', 1)] },
+  Unsqueeze: { opset: 13, moves: [list('axes', 1)] },
 };
 
 /**
- * Whether {@link moveAttributesToInputs} writes this node of an older opset in the form of opset 11, so that it computes
- * what it did. Padding of floats only: an attribute `value` says nothing of other types.
+ * Whether {@link moveAttributesToInputs} writes this node of an older opset in the form of a later one, so that it
+ * computes what it did. Padding of floats only: an attribute `value` says nothing of other types.
  */
-export function canMoveAttributes(node: Node, opset: number): boolean {
-  const known = movesOf(node, opset);
+export function canMoveAttributes(node: Node, opset: number, to: number): boolean {
+  const known = movesOf(node, opset, to);
   if (known === undefined) {
     return false;
   }
@@ -39,22 +54,22 @@ export function canMoveAttributes(node: Node, opset: number): boolean {
   return isFloat || known.moves.every((move) => move.form === 'axes');
 }
 
-/** Rewrites the nodes that {@link canMoveAttributes} accepts, in all graphs, and declares opset 11. */
-export function moveAttributesToInputs(model: Model): void {
+/** Rewrites the nodes that {@link canMoveAttributes} accepts, in all graphs, and declares the opset. */
+export function moveAttributesToInputs(model: Model, to: number): void {
   const opset = model.opset();
   for (const graph of model.allGraphs()) {
     for (const node of graph.nodes) {
-      if (canMoveAttributes(node, opset)) {
-        moveAll(node, movesOf(node, opset)!.moves);
+      if (canMoveAttributes(node, opset, to)) {
+        moveAll(node, movesOf(node, opset, to)!.moves);
       }
     }
   }
-  model.setOpset(ONNX_DOMAIN, 11);
+  model.setOpset(ONNX_DOMAIN, to);
 }
 
-function movesOf(node: Node, opset: number): Moves | undefined {
+function movesOf(node: Node, opset: number, to: number): Moves | undefined {
   const known = Object.hasOwn(MOVES, node.opType) && node.domain === ONNX_DOMAIN ? MOVES[node.opType] : undefined;
-  return known !== undefined && known.opset > opset ? known : undefined;
+  return known !== undefined && known.opset > opset && known.opset <= to ? known : undefined;
 }
 
 function moveAll(node: Node, moves: readonly Move[]): void {

@@ -20,6 +20,9 @@ export interface QuantizedBias {
 /** Why a layer's bias cannot be int32 at s_x · s_w; undefined when it can. */
 export function biasObstacle(layer: Layer, weight: QuantizedWeight): string | undefined {
   const { bias, node } = layer;
+  if (weight.blockSize !== undefined) {
+    return 'the weight has scales per block';
+  }
   if (bias === undefined || bias.node !== node) {
     return 'the bias is added by a separate node';
   }

@@ -23,6 +23,8 @@ export {
   type QdqResult,
   type QuantizationPolicy,
 } from './insertQdq';
+export { toMatMulNBits, type MatMulNBitsResult } from './matMulNBits';
+export { rowOfParameter } from './blockGrids';
 export { opsetRaise, type OpsetBlocker, type OpsetRaise } from './opsetRaise';
 export { knownOperators, NEWEST_KNOWN_OPSET, operatorVersions, sinceVersion } from './operatorVersions';
 export {

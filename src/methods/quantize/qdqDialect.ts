@@ -21,7 +21,7 @@ export interface QdqOptions {
 }
 
 /** First opset of the default domain with the feature in QuantizeLinear and DequantizeLinear. */
-const OPSET_OF = { scalar: 10, axis: 13, int4: 21, int2: 25 } as const;
+const OPSET_OF = { scalar: 10, axis: 13, int4: 21, blocks: 21, int2: 25 } as const;
 type Feature = keyof typeof OPSET_OF;
 
 /**
@@ -69,7 +69,11 @@ export class QdqDialect {
     this.irBefore = model.irVersion;
     this.fallback = options.fallback ?? 'com.microsoft';
     if (needs.some((need) => need.hasActivation)) {
-      this.makeRoomForFusedInputs();
+      this.makeRoomFor(ROUNDED_BIAS_OPSET);
+    }
+    if (needs.some(({ weight }) => weight?.blockSize !== undefined)) {
+      // ONNX Runtime's own domain knows no blocks, so that there is nothing to fall back to.
+      this.makeRoomFor(OPSET_OF.blocks);
     }
     const wanted = new Set<Feature>();
     for (const need of needs) {
@@ -103,6 +107,13 @@ export class QdqDialect {
   weightForm(layer: Layer, weight: QuantizedWeight): QdqForm | { readonly refusal: string } {
     const perAxis = weight.axis !== undefined;
     const signed = weight.qmin < 0;
+    if (weight.blockSize !== undefined) {
+      const four = weight.bits <= 4;
+      const type = signed ? (four ? DataType.INT4 : DataType.INT8) : four ? DataType.UINT4 : DataType.UINT8;
+      return this.has('blocks')
+        ? { type, domain: ONNX_DOMAIN, note: undefined }
+        : { refusal: `scales per block need opset ${OPSET_OF.blocks}${this.why()}` };
+    }
     if (weight.bits <= 2 && this.mayUseInt2(layer) && this.has('int2')) {
       return { type: signed ? DataType.INT2 : DataType.UINT2, domain: ONNX_DOMAIN, note: undefined };
     }
@@ -165,16 +176,17 @@ export class QdqDialect {
     }
   }
 
-  /** Brings an old model to opset 11 where that takes no more than writing attributes as inputs. */
-  private makeRoomForFusedInputs(): void {
-    const raise = opsetRaise(this.model, ROUNDED_BIAS_OPSET);
+  /** Brings an old model to an opset where that takes no less, and no more, than writing attributes as inputs. */
+  private makeRoomFor(opset: number): void {
+    const from = this.model.opset();
+    const raise = opsetRaise(this.model, opset);
     if (raise.possible) {
       return;
     }
     const nodes = [...this.model.allGraphs()].flatMap((graph) => [...graph.nodes]);
-    const movable = new Set(nodes.filter((node) => canMoveAttributes(node, this.opsetBefore)).map((node) => node.key));
+    const movable = new Set(nodes.filter((node) => canMoveAttributes(node, from, opset)).map((node) => node.key));
     if (raise.blockers.every((blocker) => movable.has(blocker.node))) {
-      moveAttributesToInputs(this.model);
+      moveAttributesToInputs(this.model, opset);
     }
   }
 
@@ -184,6 +196,10 @@ export class QdqDialect {
     }
     const { weight } = need;
     if (weight === undefined) {
+      return;
+    }
+    if (weight.blockSize !== undefined) {
+      wanted.add('blocks');
       return;
     }
     wanted.add(weight.axis === undefined ? 'scalar' : 'axis');

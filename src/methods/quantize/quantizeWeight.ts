@@ -16,8 +16,10 @@ import {
   unsignedRange,
   type QuantGrid,
 } from '../../kernels';
+import { blocksOf, blockSizeOf } from './blockGrids';
 import { badBits, gramMismatch, nonFiniteWeight } from './errors';
 import type { GramMatrix } from './gramAccumulator';
+import { quantizeBlocks } from './quantizeBlocks';
 
 export type WeightRange = 'min-max' | 'mse' | 'output-mse';
 
@@ -28,13 +30,21 @@ export interface WeightQuantizer {
   /** Narrow signed grid [−(2^(b−1) − 1), 2^(b−1) − 1] with zero point 0, or unsigned [0, 2^b − 1] with a zero point. */
   readonly symmetric: boolean;
   readonly range: WeightRange;
+  /**
+   * Matrices of MatMul and Gemm get one scale per so many elements of a row's reduction axis, instead of one per channel: a
+   * power of two from 16 on. Other layers keep `granularity`.
+   */
+  readonly blockSize?: number | undefined;
 }
 
 /** A weight as integers: x ≈ scale · (code − zero point). */
 export interface QuantizedWeight {
   readonly layer: string;
   readonly bits: number;
-  /** One per output channel along `axis`, or one for all; float32 values above 0. */
+  /**
+   * One per output channel along `axis`, or one for all; with `blockSize` one per block, row-major in `shape` with `axis`
+   * counted in blocks. float32 values above 0.
+   */
   readonly scales: Float32Array;
   /** As many as scales; zeros when symmetric. */
   readonly zeroPoints: Int32Array;
@@ -43,8 +53,10 @@ export interface QuantizedWeight {
   readonly shape: readonly number[];
   readonly qmin: number;
   readonly qmax: number;
-  /** Axis of `shape` that scales run along; undefined when there is one scale for all. */
+  /** Axis of `shape` that scales run along (with `blockSize`: that is cut into blocks); undefined when there is one scale for all. */
   readonly axis: number | undefined;
+  /** Elements along `axis` that share a scale; the last block may be short. Undefined: scales are not per block. */
+  readonly blockSize?: number | undefined;
   readonly symmetric: boolean;
   /** How scales were found: `output-mse` falls back to `mse` where no Gram matrix was given. */
   readonly range: WeightRange;
@@ -93,6 +105,10 @@ export function quantizeWeight(
   const broken = countNonFinite(matrix.data, 0, matrix.data.length);
   if (broken > 0) {
     throw nonFiniteWeight(layer.name, broken);
+  }
+  const blockSize = blockSizeOf(layer, options.blockSize);
+  if (blockSize !== undefined) {
+    return quantizeBlocks(layer, matrix, blockSize, options);
   }
   const obstacle = options.granularity === 'per-channel' ? perChannelObstacle(layer) : undefined;
   const perChannel = options.granularity === 'per-channel' && obstacle === undefined;
@@ -152,6 +168,20 @@ export function perChannelObstacle(layer: Layer): string | undefined {
 export function dequantizeWeight(weight: QuantizedWeight): Float32Array {
   const { codes, shape, axis, scales, zeroPoints } = weight;
   const out = new Float32Array(codes.length);
+  if (weight.blockSize !== undefined) {
+    const [, columns] = shape as readonly [number, number];
+    const blocks = blocksOf(shape[axis!]!, weight.blockSize);
+    for (let i = 0; i < out.length; i++) {
+      const row = Math.floor(i / columns);
+      const column = i % columns;
+      const at =
+        axis === 0
+          ? Math.floor(row / weight.blockSize) * columns + column
+          : row * blocks + Math.floor(column / weight.blockSize);
+      out[i] = (codes[i]! - zeroPoints[at]!) * scales[at]!;
+    }
+    return out;
+  }
   const channels = axis === undefined ? 1 : shape[axis]!;
   const inner = axis === undefined ? codes.length : shape.slice(axis + 1).reduce((a, b) => a * b, 1);
   for (let at = 0, channel = 0; at < codes.length; channel = (channel + 1) % channels) {

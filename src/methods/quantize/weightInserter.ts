@@ -1,5 +1,6 @@
 import { storedOrder, type Layer } from '../../analysis';
 import { DataType, Tensor, type Graph, type Node, type Value } from '../../onnx';
+import { blocksOf } from './blockGrids';
 import type { QdqDialect } from './qdqDialect';
 import type { QuantizedWeight } from './quantizeWeight';
 
@@ -137,7 +138,13 @@ export class WeightInserter {
     before: Node,
   ): { readonly value: Value; readonly tensorName: string } {
     const { graph } = this;
-    const parameterDims = axis === undefined ? [] : [weight.scales.length];
+    const { blockSize } = weight;
+    const parameterDims =
+      axis === undefined
+        ? []
+        : blockSize === undefined
+          ? [weight.scales.length]
+          : dims.map((dim, at) => (at === axis ? blocksOf(dim, blockSize) : dim));
     const quantized = graph.addInitializer(
       Tensor.fromIntegers(graph.freshName(`${base}_quantized`), type, dims, codes),
     );
@@ -154,7 +161,10 @@ export class WeightInserter {
         name: graph.freshName(`${base}_DequantizeLinear`),
         inputs: [quantized, scale, zeroPoint],
         outputs: [graph.freshName(`${base}_dequantized`)],
-        ...(axis === undefined ? {} : { attributes: [{ name: 'axis', type: 'INT', value: axis }] }),
+        attributes: [
+          ...(axis === undefined ? [] : [{ name: 'axis', type: 'INT', value: axis } as const]),
+          ...(blockSize === undefined ? [] : [{ name: 'block_size', type: 'INT', value: blockSize } as const]),
+        ],
       },
       { before },
     );

@@ -30,6 +30,7 @@ describe('parseRecipe', () => {
       granularity: 'per-channel',
       symmetric: true,
       range: 'output-mse',
+      blockSize: undefined,
     });
     assert.deepEqual(recipe.quantization.activations.bits, [8]);
     assert.equal(recipe.quantization.firstAndLast, 8);
@@ -56,8 +57,9 @@ describe('parseRecipe', () => {
     const { properties } = schema as { properties: Record<string, { anyOf: object[] }> };
     const quantization = { weights: {}, activations: {}, sensitivity: {}, optimizer: {} };
     new Ajv({ useDefaults: true, strict: false }).compile(properties['quantization']!.anyOf[0]!)(quantization);
-    const { smoothQuant, ...others } = recipe!.quantization;
-    assert.deepEqual({ enabled: true, ...quantization }, { ...others, smoothQuant: smoothQuant ?? null });
+    const { smoothQuant, weights, ...others } = recipe!.quantization;
+    const nulls = { smoothQuant: smoothQuant ?? null, weights: { ...weights, blockSize: weights.blockSize ?? null } };
+    assert.deepEqual({ enabled: true, ...quantization }, { ...others, ...nulls });
     assert.deepEqual(sections['allocation'], { ...recipe!.allocation, budget: { size: 0.15 } });
     assert.equal(filled['seed'], recipe!.seed);
   });

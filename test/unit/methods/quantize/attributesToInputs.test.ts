@@ -72,7 +72,7 @@ describe('moveAttributesToInputs', () => {
     it(`leaves what ${what} computes as it is`, async () => {
       const before = build(9, [node], outputs);
       const after = before.clone();
-      moveAttributesToInputs(after);
+      moveAttributesToInputs(after, 11);
       assert.equal(after.opset(), 11);
       assert.deepEqual(verifyModel(after), []);
       const expected = await runModel(before, x(), 'deploy');
