@@ -184,7 +184,7 @@ export class LayerCandidates {
   ): CacheKey {
     const input = this.fittedInput(activationBits);
     const { activations } = this.options;
-    const { granularity, symmetric, range, blockSize } = this.options.weights;
+    const { granularity, symmetric, range, percentile, power, blockSize } = this.options.weights;
     const { method, iterations } = this.options.optimizer;
     return cacheKey({
       ...this.options.scope,
@@ -194,6 +194,8 @@ export class LayerCandidates {
       granularity,
       symmetric,
       range: method === 'rtn' ? range : null,
+      ...(method === 'rtn' && range === 'percentile' ? { percentile } : {}),
+      ...(method === 'rtn' && range === 'lp' ? { power } : {}),
       method,
       iterations: method === 'adaquant' ? iterations : null,
       ...(blockSize === undefined ? {} : { blockSize }),

@@ -33,6 +33,8 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         granularity: weights?.granularity ?? 'per-channel',
         symmetric: weights?.symmetric ?? true,
         range: weights?.range ?? 'output-mse',
+        percentile: weights?.percentile ?? 99.9,
+        power: weights?.power ?? 2.4,
         blockSize: weights?.blockSize ?? undefined,
       },
       activations: {

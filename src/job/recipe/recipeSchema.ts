@@ -141,10 +141,26 @@ const quantization = Type.Object(
             }),
           ),
           range: Type.Optional(
-            Type.Enum(['min-max', 'mse', 'output-mse'], {
+            Type.Enum(['min-max', 'percentile', 'mse', 'lp', 'analytic', 'output-mse'], {
               default: 'output-mse',
               description:
-                'How the scale is chosen: from the extremes; by the smallest squared error of the weights; or by the smallest squared error of the layer output on calibration data.',
+                'How the scale is chosen where codes are rounded to nearest; the other optimizers find their own. `min-max`: the extremes. `percentile`: that of the weights. `mse`: the smallest squared error of the weights. `lp`: their smallest error to the given power. `analytic`: the best threshold of a Laplace or normal distribution of the same spread. `output-mse`: the smallest squared error of the layer output on calibration data.',
+            }),
+          ),
+          percentile: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 50,
+              maximum: 100,
+              default: 99.9,
+              description: 'For the range `percentile`: share of the weights inside the range, in percent.',
+            }),
+          ),
+          power: Type.Optional(
+            Type.Number({
+              minimum: 0.5,
+              maximum: 10,
+              default: 2.4,
+              description: 'For the range `lp`: power of the error; larger ones clip less.',
             }),
           ),
           blockSize: Type.Optional(

@@ -11,7 +11,15 @@ import { attentionNetwork, factory, residualNetwork } from './layerMomentsNetwor
 
 const quantization: RecipeQuantization = {
   enabled: true,
-  weights: { bits: [4], granularity: 'per-channel', symmetric: true, range: 'output-mse', blockSize: undefined },
+  weights: {
+    bits: [4],
+    granularity: 'per-channel',
+    symmetric: true,
+    range: 'output-mse',
+    percentile: 99.9,
+    power: 2.4,
+    blockSize: undefined,
+  },
   activations: { bits: [3], range: 'mse', symmetric: false, granularity: 'per-tensor', percentile: 99.99, power: 2.4 },
   pairing: 'free',
   smoothQuant: undefined,

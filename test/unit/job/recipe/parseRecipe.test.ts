@@ -30,6 +30,8 @@ describe('parseRecipe', () => {
       granularity: 'per-channel',
       symmetric: true,
       range: 'output-mse',
+      percentile: 99.9,
+      power: 2.4,
       blockSize: undefined,
     });
     assert.deepEqual(recipe.quantization.activations.bits, [8]);
