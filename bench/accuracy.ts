@@ -142,8 +142,28 @@ function rangeCases(): Case[] {
   );
 }
 
+/** What searching the ranges of narrow inputs together buys, at 4-bit inputs. */
+function inputRangeCases(): Case[] {
+  return ([8, 4, 3] as const).flatMap((weights) =>
+    (['gram', 'gptq', 'rtn'] as const).map((method) => ({
+      name: `W${weights}A4 ${method}`,
+      recipe: {
+        quantization: {
+          weights: { bits: [weights] },
+          activations: { bits: [4] },
+          optimizer: { method, mode: method === 'rtn' ? 'parallel' : 'sequential' },
+          sensitivity: { samples: 16 },
+        },
+        allocation: { budget: { size: 1 } },
+        tuning: { batchNorm: true, inputRanges: true },
+      },
+    })),
+  );
+}
+
 const tables: Readonly<Record<string, () => Case[]>> = {
   ranges: rangeCases,
+  inputRanges: inputRangeCases,
   sparsity: sparsityCases,
   quantization: () => quantizationCases(),
   asymmetric: () => quantizationCases(false),

@@ -75,6 +75,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
     tuning: {
       bias: written.tuning?.bias ?? written.pipeline === 'advanced',
       batchNorm: written.tuning?.batchNorm ?? written.pipeline !== undefined,
+      inputRanges: written.tuning?.inputRanges ?? false,
     },
     pipeline: written.pipeline,
     layers: Object.entries(written.layers ?? {}).map(([pattern, override]) => ({

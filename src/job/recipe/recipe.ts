@@ -141,6 +141,8 @@ export interface RecipeTuning {
   readonly bias: boolean;
   /** Mean and variance of each layer's output channels, restored to those of the float network. */
   readonly batchNorm: boolean;
+  /** Ranges of narrow inputs moved together to the least loss of the network. */
+  readonly inputRanges: boolean;
 }
 
 export interface RecipeBudget {

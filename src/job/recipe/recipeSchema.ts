@@ -444,6 +444,13 @@ const tuning = Type.Object(
           'Restore mean and variance of every output channel to those of the float network, by scales and biases alone.',
       }),
     ),
+    inputRanges: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Move the ranges of inputs below 8 bits, all together, to where the loss of the whole network is least (the joint search of LAPQ). Takes some hundred runs of the network over the calibration samples.',
+      }),
+    ),
   },
   { ...closed, default: {}, description: 'Statistics tuned once the codes are decided; no codes change.' },
 );
