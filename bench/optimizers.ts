@@ -23,13 +23,16 @@ import {
   quantizeWeight,
   type OptimizeMethod,
   type QuantizedWeight,
+  type MatrixProducts,
   type SampledColumns,
 } from '../src/methods';
 import { buildModel, DataType, Tensor } from '../src/onnx';
+import { RuntimeProducts } from '../src/job/layerMomentsProducts';
 import { createOnnxRuntime } from '../src/runtime/onnxRuntime';
 import { CHANNELS, layerInputs, layerWeights, SIDE } from './optimizerLayer';
 
 const SAMPLES = 512;
+const BATCH = 64;
 const HELD_OUT = 128;
 const STEPS = Number(process.argv[2] ?? 1000);
 const POSITIONS = SIDE * SIDE;
@@ -147,16 +150,30 @@ function errorOn(columns: SampledColumns, samples: number, { weight, bias: fitte
 }
 
 /** Moments and fit, with the input's range from calibration or scanned for the least output error between two fits. */
-function fitMoments(method: OptimizeMethod, activationBits: number, start: QuantGrid, scan: boolean): Fitted {
+async function fitMoments(
+  products: MatrixProducts,
+  method: OptimizeMethod,
+  activationBits: number,
+  start: QuantGrid,
+  scan: boolean,
+): Promise<Fitted> {
   const layout = inputLayout(layer)!;
-  const build = (grid: QuantGrid) => {
-    const accumulator = momentsAccumulator(layer, { positionsPerSample: positionsPerSample(layout.size, SAMPLES) })!;
-    accumulator.add(calibration, dims(SAMPLES), quantized(calibration, grid));
+  // As jobs do it: batches of 64 samples, their products in ONNX Runtime.
+  const build = async (grid: QuantGrid) => {
+    const options = { positionsPerSample: positionsPerSample(layout.size, SAMPLES), products };
+    const accumulator = momentsAccumulator(layer, options)!;
+    const perBatch = BATCH * CHANNELS * POSITIONS;
+    for (let from = 0; from < calibration.length; from += perBatch) {
+      const batch = calibration.subarray(from, from + perBatch);
+      accumulator.add(batch, dims(BATCH), quantized(batch, grid));
+      await accumulator.settle(false);
+    }
+    await accumulator.settle(true);
     return accumulator.finish();
   };
   const options = { bits: 4, granularity: 'per-channel', symmetric: true, method } as const;
   if (!scan) {
-    const result = optimizeLayer(layer, { ...options, moments: build(start) });
+    const result = optimizeLayer(layer, { ...options, moments: await build(start) });
     return { weight: result.weight, bias: result.bias!, grid: start };
   }
   const sampler = columnSampler(layer, { columns: 2048, samples: SAMPLES })!;
@@ -165,7 +182,7 @@ function fitMoments(method: OptimizeMethod, activationBits: number, start: Quant
   const range = { lo: 0, hi: start.scale * (start.qmax - start.zeroPoint) };
   // With float weights first: the grid they want is close to the one the codes want.
   const { grid } = chooseActivationGrid(layer, matrix, columns, { bits: activationBits, range });
-  const first = optimizeLayer(layer, { ...options, moments: build(grid) });
+  const first = optimizeLayer(layer, { ...options, moments: await build(grid) });
   return { weight: first.weight, bias: first.bias!, grid };
 }
 
@@ -187,6 +204,7 @@ function report(rows: readonly Row[]): void {
 
 async function main(): Promise<void> {
   const factory = createOnnxRuntime();
+  const products = await RuntimeProducts.open(factory);
   const columns = allColumns(calibration, SAMPLES);
   const heldOutColumns = allColumns(heldOut, HELD_OUT);
   const hi = averagedMax(calibration);
@@ -213,7 +231,7 @@ async function main(): Promise<void> {
     return row;
   };
   // Once for the compiler.
-  fitMoments('gram', 8, asymmetricGrid(0, hi, 8), false);
+  await fitMoments(products, 'gram', 8, asymmetricGrid(0, hi, 8), false);
   for (const activationBits of [8, 4]) {
     const bits = `W4A${activationBits}`;
     const start = asymmetricGrid(0, hi, activationBits);
@@ -224,12 +242,14 @@ async function main(): Promise<void> {
         grid: start,
       }));
     }
-    await measure(bits, 'rtn, output error', () => fitMoments('rtn', activationBits, start, false));
-    await measure(bits, 'gptq', () => fitMoments('gptq', activationBits, start, false));
-    await measure(bits, 'adaquant, quadratic form', () => fitMoments('adaquant', activationBits, start, false));
-    await measure(bits, 'gram, same input range', () => fitMoments('gram', activationBits, start, false));
+    await measure(bits, 'rtn, output error', () => fitMoments(products, 'rtn', activationBits, start, false));
+    await measure(bits, 'gptq', () => fitMoments(products, 'gptq', activationBits, start, false));
+    await measure(bits, 'adaquant, quadratic form', () =>
+      fitMoments(products, 'adaquant', activationBits, start, false),
+    );
+    await measure(bits, 'gram, same input range', () => fitMoments(products, 'gram', activationBits, start, false));
     const gram = await measure(bits, 'gram, input range scanned', () =>
-      fitMoments('gram', activationBits, start, true),
+      fitMoments(products, 'gram', activationBits, start, true),
     );
     for (const rates of ['literal', 'scaled'] as const) {
       const adaquant = await measure(bits, `adaquant, ${rates} rates`, async () => {
@@ -250,6 +270,7 @@ async function main(): Promise<void> {
       });
     }
   }
+  await products.close();
   report(rows);
   console.log('gram, input range scanned, against');
   console.log(JSON.stringify(ratios, null, 1));
