@@ -1,7 +1,7 @@
 import { findLayers, layerMacs, measureWeight, sampleShapes } from '../analysis';
 import type { Layer, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
-import type { LayerMoments } from '../methods';
+import type { LayerMoments, MatrixProducts } from '../methods';
 import { permuteInputChannels } from '../passes';
 import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
@@ -381,9 +381,14 @@ async function optimizeStage(
           open.set(layer.name, { layer, wishes: missing });
         }
       }
-      const optimize = (layer: Layer, wanted: readonly CandidateWish[], moments: LayerMoments | undefined): void => {
+      const optimize = async (
+        layer: Layer,
+        wanted: readonly CandidateWish[],
+        moments: LayerMoments | undefined,
+        products?: MatrixProducts,
+      ): Promise<void> => {
         for (const { bits, pattern, input } of wanted) {
-          candidates.optimize(layer, bits, pattern, moments, input);
+          await candidates.optimize(layer, bits, pattern, moments, input, products);
           steps.advance(layer.shortName);
           throwIfCancelled(tracker.signal);
         }
@@ -411,11 +416,11 @@ async function optimizeStage(
             factory: job.factory,
             signal: tracker.signal,
           },
-          ({ layer, moments }) => optimize(layer, wanted(layer), moments),
+          ({ layer, moments, products }) => optimize(layer, wanted(layer), moments, products),
         );
       }
       for (const { layer, wishes } of open.values()) {
-        optimize(layer, wishes, undefined);
+        await optimize(layer, wishes, undefined);
       }
     },
   );

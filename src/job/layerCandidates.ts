@@ -1,7 +1,15 @@
 import { matrixToWeight, weightAsMatrix } from '../analysis';
 import type { Layer } from '../analysis';
-import { dequantizeWeight, optimizeLayer, quantizeWeight } from '../methods';
-import type { GramMatrix, KnownScales, LayerMoments, OutputErrors, QuantizedWeight } from '../methods';
+import { dequantizeWeight, optimizeLayer, optimizeLayerBy, quantizeWeight } from '../methods';
+import type {
+  GramMatrix,
+  KnownScales,
+  LayerMoments,
+  MatrixProducts,
+  OptimizeInput,
+  OutputErrors,
+  QuantizedWeight,
+} from '../methods';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
@@ -77,17 +85,18 @@ export class LayerCandidates {
   }
 
   /** Optimises a candidate on the moments of the layer's input, seen through its quantiser where it is narrow, and keeps it. */
-  optimize(
+  async optimize(
     layer: Layer,
     bits: number,
     pattern: SparsityChoice | undefined,
     moments: LayerMoments | undefined,
     activationBits?: number,
-  ): void {
+    products?: MatrixProducts,
+  ): Promise<void> {
     const { weights, optimizer } = this.options;
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
     const mask = pruned?.mask ?? this.options.maskOf?.(layer);
-    const found = optimizeLayer(layer, {
+    const input: OptimizeInput = {
       bits,
       granularity: weights.granularity,
       symmetric: weights.symmetric,
@@ -97,7 +106,8 @@ export class LayerCandidates {
       ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
       ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data }),
       ...(mask === undefined ? {} : { mask }),
-    });
+    };
+    const found = products === undefined ? optimizeLayer(layer, input) : await optimizeLayerBy(products, layer, input);
     this.keep(
       this.key(layer, bits, pattern, activationBits),
       found.weight,

@@ -57,6 +57,8 @@ export interface MeasuredLayer {
   readonly moments: LayerMoments;
   /** Where `sampledColumns` asks for them. */
   readonly sampled: SampledInput | undefined;
+  /** What made the moments, for fits on them. Only while the visit lasts. */
+  readonly products: MatrixProducts;
 }
 
 export interface LayerMomentsResult {
@@ -95,7 +97,7 @@ export async function forEachLayerMoments(
           if (result === undefined) {
             refused.set(layer.name, 'its input has a shape that does not fit its weight');
           } else {
-            await visit({ layer, ...result });
+            await visit({ layer, ...result, products });
           }
         }
         throwIfCancelled(signal);

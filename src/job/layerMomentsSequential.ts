@@ -49,6 +49,8 @@ export interface SequentialLayer {
   readonly sampled: SampledInput | undefined;
   /** The moments with another quantiser (or none) in front of the layer. Only while the visit lasts. */
   momentsWith(grid: QuantGrid | undefined): Promise<LayerMoments | undefined>;
+  /** What makes the moments, for fits on them. Only while the visit lasts. */
+  readonly products: MatrixProducts;
 }
 
 export interface SequentialResult {
@@ -260,6 +262,7 @@ class Walk {
           refusal: result === undefined ? 'its input has a shape that does not fit its weight' : undefined,
           sampled: result?.sampled,
           momentsWith,
+          products: this.products,
         });
       }
     }
@@ -270,6 +273,7 @@ class Walk {
         refusal,
         sampled: undefined,
         momentsWith: () => Promise.resolve(undefined),
+        products: this.products,
       });
     }
     return measured;

@@ -1,6 +1,5 @@
 import { weightAsMatrix, weightToMatrix } from '../analysis';
-import type { Layer } from '../analysis';
-import { biasRefusal, chooseActivationGrid, dequantizeWeight, optimizeLayer } from '../methods';
+import { biasRefusal, chooseActivationGrid, dequantizeWeight, optimizeLayerBy } from '../methods';
 import type { GridWithRange, LayerMoments, OptimizedWeight } from '../methods';
 import { gridRange } from '../kernels';
 import type { QuantGrid } from '../kernels';
@@ -46,9 +45,9 @@ export class SequentialFit {
     const key = JSON.stringify([dataInputName(layer), wish.activationBits]);
     const shared = this.chosen.get(key);
     if (shared !== undefined) {
-      return { found: this.weights(layer, (await visited.momentsWith(shared)) ?? moments, wish), grid: shared };
+      return { found: await this.weights(visited, (await visited.momentsWith(shared)) ?? moments, wish), grid: shared };
     }
-    let best: FittedLayer = { found: this.weights(layer, moments, wish), grid: wish.grid };
+    let best: FittedLayer = { found: await this.weights(visited, moments, wish), grid: wish.grid };
     if (this.searches(wish) && visited.sampled !== undefined) {
       for (let i = 0; i < RESCANS; i++) {
         const grid = this.scan(visited, best, wish);
@@ -56,7 +55,7 @@ export class SequentialFit {
         if (other === undefined) {
           break;
         }
-        const found = this.weights(layer, other, wish);
+        const found = await this.weights(visited, other, wish);
         if (!(errorOf(found) < errorOf(best.found))) {
           break;
         }
@@ -90,9 +89,13 @@ export class SequentialFit {
     return { ...choice.grid, ...gridRange(choice.grid) };
   }
 
-  private weights(layer: Layer, moments: LayerMoments, { weightBits, pruned }: FitWish): OptimizedWeight {
+  private weights(
+    { layer, products }: SequentialLayer,
+    moments: LayerMoments,
+    { weightBits, pruned }: FitWish,
+  ): Promise<OptimizedWeight> {
     const { weights, optimizer } = this.quantization;
-    return optimizeLayer(layer, {
+    return optimizeLayerBy(products, layer, {
       bits: weightBits,
       granularity: weights.granularity,
       symmetric: weights.symmetric,

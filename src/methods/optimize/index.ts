@@ -1,4 +1,4 @@
-export { optimizeLayer } from './optimizeLayer';
+export { optimizeLayer, optimizeLayerBy } from './optimizeLayer';
 export type { OptimizedWeight, OptimizeInput, OptimizeMethod, OutputErrors } from './optimizedWeight';
 export { chooseActivationGrid, type ActivationGridChoice, type ActivationGridOptions } from './chooseActivationGrid';
 export {
