@@ -15,6 +15,9 @@ import type { DocumentServices } from './modelDocument';
 import { openSample } from './sample';
 import type { ReviewPanels } from './reviewPanels';
 
+/** Extension and step list of the manifest. */
+const WALKTHROUGH = 'lathe.lathe#start';
+
 export interface CommandServices extends DocumentServices {
   readonly editors: ModelEditorProvider;
   readonly actions: EditorActions;
@@ -30,13 +33,13 @@ export interface CommandServices extends DocumentServices {
 export function registerCommands(services: CommandServices): vscode.Disposable {
   const { actions, comparisons, editors, jobs, recipes, log } = services;
 
-  /** The recipe meant: given, in the text editor in front, or of the model in front. */
+  /** The recipe meant: given, in the text editor in front, or of the model that is or was last in front. */
   const recipeOf = async (argument: unknown): Promise<vscode.Uri> => {
     const given = uriOf(argument) ?? vscode.window.activeTextEditor?.document.uri;
     if (given !== undefined && isRecipe(given)) {
       return given;
     }
-    const view = given === undefined ? editors.active : (editors.find(given) ?? editors.active);
+    const view = given === undefined ? editors.latest : (editors.find(given) ?? editors.active);
     if (view !== undefined) {
       return actions.requireRecipe(view.document).uri;
     }
@@ -48,7 +51,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
   };
   const requireView = (argument: unknown) => {
     const uri = uriOf(argument);
-    const view = uri === undefined ? editors.active : editors.find(uri);
+    const view = uri === undefined ? editors.latest : editors.find(uri);
     if (view === undefined) {
       throw extensionError('extension/no-model', vscode.l10n.t('Open a model first.'));
     }
@@ -134,6 +137,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
     },
     showLog: () => log.show(),
     openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),
+    getStarted: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', WALKTHROUGH, false),
     refreshFiles: () => services.files.refresh(),
   };
   return vscode.Disposable.from(

@@ -7,6 +7,7 @@ import { ModelDocument, type DocumentServices } from './modelDocument';
 /** The read-only editor for `*.onnx`: one document a file, any number of views of it. */
 export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<ModelDocument> {
   private readonly panels = new Set<EditorPanel>();
+  private last: EditorPanel | undefined;
   /** Layers to select in models that are being opened, by uri. */
   private readonly wanted = new Map<string, string>();
 
@@ -25,6 +26,11 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
   /** The view in front. */
   get active(): EditorPanel | undefined {
     return [...this.panels].find((panel) => panel.panel.active);
+  }
+
+  /** The view in front, else the one that was last: behind the walkthrough, whose buttons are about it. */
+  get latest(): EditorPanel | undefined {
+    return this.active ?? this.last;
   }
 
   find(uri: vscode.Uri): EditorPanel | undefined {
@@ -54,14 +60,23 @@ export class ModelEditorProvider implements vscode.CustomReadonlyEditorProvider<
   resolveCustomEditor(document: ModelDocument, panel: vscode.WebviewPanel): void {
     const view = new EditorPanel(document, panel, this.assets, this.actions, this.services.log);
     this.panels.add(view);
+    this.last = view;
     const layer = this.wanted.get(document.uri.toString());
     if (layer !== undefined) {
       this.wanted.delete(document.uri.toString());
       view.showLayer(layer);
     }
-    panel.onDidChangeViewState(() => this.pairSides());
+    panel.onDidChangeViewState(() => {
+      if (panel.active) {
+        this.last = view;
+      }
+      this.pairSides();
+    });
     panel.onDidDispose(() => {
       this.panels.delete(view);
+      if (this.last === view) {
+        this.last = undefined;
+      }
       view.dispose();
       this.pairSides();
     });
