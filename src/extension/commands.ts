@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { INTEROP_FORMATS } from '../protocol/interop';
 import type { JobId, JobKind } from '../protocol/job';
 import type { Comparisons } from './comparisons';
 import type { EditorActions } from './editorActions';
@@ -7,7 +6,7 @@ import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe, isReviewed } from './fileNames';
 import type { FilesTree } from './filesTree';
 import type { HistoryPanels } from './historyPanels';
-import { exportForTool, type InteropExportRequest } from './interopExport';
+import { EXPORT_FORMATS, exportAs, type ExportRequest } from './exportAs';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
@@ -130,8 +129,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
         services.reviews.compareWithHead(await recipeOf(argument));
       }
     },
-    exportForTool: async (argument, given) =>
-      exportForTool(services.worker, await recipeOf(argument), interopRequest(given)),
+    exportAs: async (argument, given) => {
+      const recipe = await recipeOf(argument);
+      const path = (await recipes.read(recipe))?.summary?.modelPath;
+      const original = path === undefined ? undefined : vscode.Uri.file(path);
+      return exportAs(services.worker, recipe, original, exportRequest(given));
+    },
     showHistory: async (argument) => {
       services.history.show(await recipeOf(argument));
     },
@@ -161,12 +164,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
 }
 
 /** What a caller of the command knows already. The second argument of menus is their selection: it says nothing. */
-function interopRequest(given: unknown): InteropExportRequest {
+function exportRequest(given: unknown): ExportRequest {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return {};
   }
   const { format, target } = given as Readonly<Record<string, unknown>>;
-  const known = INTEROP_FORMATS.find((name) => name === format);
+  const known = EXPORT_FORMATS.find((name) => name === format);
   return {
     ...(known === undefined ? {} : { format: known }),
     ...(target instanceof vscode.Uri ? { target } : {}),

@@ -112,4 +112,23 @@ describe('First minute, as a new user sees it', function () {
       .waitFor();
     assert.ok(existsSync(join(storage, 'compressed', 'resnet20.onnx')));
   });
+
+  it('compares both from the closing message, and writes the report elsewhere', async () => {
+    const { page } = window;
+    const toast = page.locator('.notification-toast', { hasText: 'resnet20.lathe.json' });
+    for (const name of ['Open Report', 'Reveal in Explorer']) {
+      await toast.getByRole('button', { name }).waitFor();
+    }
+    await toast.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('tab', { name: 'resnet20.onnx ↔ resnet20.onnx' }).waitFor();
+    const comparison = await window.frameWith('.compare-tables .table-row[data-key]');
+    await comparison.getByText('layers.0.conv1').first().waitFor();
+    await page.getByRole('tab', { name: /^resnet20\.lathe\.json/ }).click();
+    await window.command('Lathe: Export As…');
+    const rows = page.locator('.quick-input-list .monaco-list-row');
+    await rows.filter({ hasText: 'Report as HTML' }).waitFor();
+    for (const name of ['Compressed ONNX model', 'Report as Markdown', 'ONNX Runtime tensor overrides', 'Netron']) {
+      assert.equal(await rows.filter({ hasText: name }).count(), 1, name);
+    }
+  });
 });
