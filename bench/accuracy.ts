@@ -84,6 +84,7 @@ function quantizationCases(symmetric = true): Case[] {
       ['gram', 'parallel'],
       ['gram', 'sequential'],
       ['adaquant', 'parallel'],
+      ['adaquant', 'sequential'],
     ] as const) {
       cases.push({
         name: `W${weights}A${inputs} ${method} ${mode}${symmetric ? '' : ' asymmetric'}`,

@@ -260,7 +260,7 @@ async function main(): Promise<void> {
           iterations: STEPS,
           threads: 1,
         });
-        return { weight: result.weight, bias: result.bias, grid: result.activation };
+        return { weight: result.weight, bias: result.bias!, grid: result.activation! };
       });
       ratios.push({
         bits,

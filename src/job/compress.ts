@@ -27,7 +27,9 @@ import { FINE_INPUT_BITS } from './layerCandidates';
 import { walkSequential } from './layerMomentsSequential';
 import type { SequentialLayer } from './layerMomentsSequential';
 import { searchInputGrids } from './inputGridSearch';
-import { SCANNED_COLUMNS, SequentialFit } from './sequentialFit';
+import type { ColumnWish } from './layerMomentsSource';
+import { fitsOnColumns, WITH_INPUTS } from './fitLayer';
+import { sequentialColumns, SequentialFit } from './sequentialFit';
 import { FLOAT_BITS } from './layerWidths';
 import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
@@ -243,8 +245,10 @@ class Draft {
     const { method, mode } = this.job.recipe.quantization.optimizer;
     const isQuantized = this.allocate.layers.some(({ weightBits }) => weightBits < FLOAT_BITS);
     if (isQuantized && method !== 'rtn' && mode === 'sequential') {
-      const fit = new SequentialFit(this.job.recipe.quantization);
-      await this.walk('codes', advance, (visited) => this.optimized(visited, fit), SCANNED_COLUMNS);
+      const { quantization } = this.job.recipe;
+      const fit = new SequentialFit(quantization, this.job.factory, this.tracker.signal);
+      const columns = sequentialColumns(quantization, quantization.sensitivity.memoryLimit);
+      await this.walk('codes', advance, (visited) => this.optimized(visited, fit), columns);
     }
     this.takeMeasured(advance);
   }
@@ -253,7 +257,7 @@ class Draft {
   takeMeasured(advance: (layer: string) => void): void {
     for (const decided of this.allocate.layers) {
       if (!this.layers.has(decided.name)) {
-        this.layers.set(decided.name, this.measured(decided));
+        this.take(decided.name, this.measured(decided));
         advance(decided.shortName);
       }
     }
@@ -419,7 +423,7 @@ class Draft {
     what: string,
     advance: (layer: string) => void,
     change: (visited: SequentialLayer) => CompressedLayer | Promise<CompressedLayer>,
-    sampledColumns = 0,
+    sampledColumns: ColumnWish = 0,
   ): Promise<void> {
     const { job, analysis, tracker } = this;
     const key = this.key(what);
@@ -531,7 +535,8 @@ class Draft {
     }
     const source = analysis.job.layers.find(({ name }) => name === decided.name) ?? layer;
     const candidate = analysis.layerCandidates.quantize(source, decided.weightBits, pattern, decided.activationBits);
-    return { ...candidate, input };
+    const own = candidate.input;
+    return { ...candidate, input: own ? { ...own, bits: decided.activationBits } : input };
   }
 
   private inputOf(decided: AllocatedLayer): CompressedLayer['input'] {
@@ -569,6 +574,7 @@ class Draft {
       grids: [...this.grids].map(([name, { scale, zeroPoint }]) => [name, scale, zeroPoint]),
       weights: { ...recipe.quantization.weights, bits: null },
       optimizer: recipe.quantization.optimizer,
+      ...(fitsOnColumns(recipe.quantization) ? { fitted: WITH_INPUTS } : {}),
       sparsity: recipe.sparsity,
     };
   }

@@ -42,7 +42,7 @@ describe('layers fitted in sequence with the grids of their inputs', function ()
       // Half as wide again as normal inputs of this size ever are.
       const wide = asymmetricGrid(-6, 6, 3);
       const start: GridWithRange = { ...wide, ...gridRange(wide) };
-      const fit = new SequentialFit(quantization);
+      const fit = new SequentialFit(quantization, factory);
       const grids = new Map<string, GridWithRange>();
       const gains: number[] = [];
       await walkSequential(
