@@ -16,6 +16,9 @@ import type { RecipeQuantization } from './recipe/recipe';
 /** AdaQuant looks at a hundred columns and more in every step and at all of them in a run: fewer than fits do. */
 const COLUMNS_PER_WEIGHT = 10;
 const FEWEST_COLUMNS = 8192;
+/** The authors' batch; fewer of samples with many columns, which would make a step slow and no better. */
+const BATCH = 50;
+const COLUMNS_PER_STEP = 2048;
 /** Part of the memory limit that the columns of one layer may take. */
 const MEMORY_SHARE = 1 / 8;
 /** As moments have it. */
@@ -101,32 +104,29 @@ export async function fitLayer(
   if (fitsOnColumns(settings) && sampled !== undefined && (grid !== undefined || clip !== undefined)) {
     const { compressed, target } = sampled;
     const whole = compressed.count % data.samples === 0;
-    const found = await adaquantOnColumns(
-      layer,
-      { input: compressed, target, positionsPerSample: whole ? compressed.count / data.samples : 1 },
-      factory,
-      {
-        bits: weightBits,
-        granularity: weights.granularity,
-        symmetric: weights.symmetric,
-        iterations: optimizer.iterations,
-        activation: grid && {
-          bits: activationBits,
-          lo: grid.lo,
-          hi: grid.hi,
-          symmetric: activations.symmetric,
-          grid,
-        },
-        learnActivation: learnsGrid,
-        refitBias: wish.refitBias ?? biasRefusal(layer) === undefined,
-        clip,
-        heldOutEvery: HELD_OUT_EVERY,
-        // Sums of another number of threads may come in another order.
-        threads: 1,
-        signal,
-        ...pruned,
+    const positionsPerSample = whole ? compressed.count / data.samples : 1;
+    const found = await adaquantOnColumns(layer, { input: compressed, target, positionsPerSample }, factory, {
+      bits: weightBits,
+      granularity: weights.granularity,
+      symmetric: weights.symmetric,
+      iterations: optimizer.iterations,
+      batch: Math.min(BATCH, Math.max(1, Math.floor(COLUMNS_PER_STEP / positionsPerSample))),
+      activation: grid && {
+        bits: activationBits,
+        lo: grid.lo,
+        hi: grid.hi,
+        symmetric: activations.symmetric,
+        grid,
       },
-    );
+      learnActivation: learnsGrid,
+      refitBias: wish.refitBias ?? biasRefusal(layer) === undefined,
+      clip,
+      heldOutEvery: HELD_OUT_EVERY,
+      // Sums of another number of threads may come in another order.
+      threads: 1,
+      signal,
+      ...pruned,
+    });
     const learned = found.activation;
     return { found, grid: learnsGrid ? learned && { ...learned, ...gridRange(learned) } : grid };
   }

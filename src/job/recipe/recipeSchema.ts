@@ -273,7 +273,7 @@ const quantization = Type.Object(
             Type.Enum(['rtn', 'gptq', 'gram', 'adaquant'], {
               default: 'gram',
               description:
-                '`gram`: GPTQ rounding, coordinate descent on the codes and a refit of scales and biases, on the second moments of the inputs. `gptq`: its rounding alone. `adaquant`: Adam on weights, scales and biases, as published. `rtn`: round to the nearest code of the grid.',
+                '`gram`: GPTQ rounding, coordinate descent on the codes and a refit of scales and biases, on the second moments of the inputs. `gptq`: its rounding alone. `adaquant`: Adam on weights, scales, biases and the grid of the input, counting only what a Relu or Clip behind the layer lets through, as published. `rtn`: round to the nearest code of the grid.',
             }),
           ),
           mode: Type.Optional(

@@ -17,11 +17,12 @@ const MEASURING = ['open', 'fold', 'baseline', 'prune', 'ranges', 'optimize', 's
 function workspaceOf(mode: 'parallel' | 'sequential', activations: object = {}): SampleWorkspace {
   return new SampleWorkspace((recipe) => {
     smallJob(recipe);
+    (recipe.data as { calibration: { samples: number } }).calibration.samples = 32;
     recipe.quantization = {
       weights: { bits: [4] },
       activations: { bits: [4], range: 'min-max', ...activations },
       sensitivity: { samples: 8 },
-      optimizer: { method: 'adaquant', mode, iterations: 60 },
+      optimizer: { method: 'adaquant', mode, iterations: 40 },
     };
     recipe.allocation = { budget: { size: 1 }, neighbours: 0 };
     recipe.data = { ...(recipe.data as object), evaluation: undefined };
@@ -51,9 +52,12 @@ describe('a job with AdaQuant', function () {
         const measured = new Map(result.analyze.layers.map((layer) => [layer.name, layer]));
         const ratios: number[] = [];
         for (const { name, input } of lock.layers) {
-          assert.deepEqual([input.scale, input.zeroPoint], exportedGrid(layers.get(name)!), name);
+          const [scale, zeroPoint] = exportedGrid(layers.get(name)!);
+          // A lock has six digits.
+          assert.ok(Math.abs(input.scale! / scale - 1) < 1e-5, `${name}: ${input.scale} against ${scale}`);
+          assert.equal(input.zeroPoint, zeroPoint, name);
           const { range } = input;
-          const calibrated = measured.get(name)!.activation!.grids.find(({ bits }) => bits === input.bits)!;
+          const calibrated = measured.get(name)!.activation!.grids!.find(({ bits }) => bits === input.bits)!;
           ratios.push((range![1]! - range![0]!) / (calibrated.high - calibrated.low));
         }
         const narrow = ratios.filter((_, i) => lock.layers[i]!.input.bits === 4);
