@@ -59,6 +59,18 @@ describe('Comparison, as a user sees it', function () {
     await editor.locator('.layer-title', { hasText: 'layers.5.conv1' }).waitFor();
   });
 
+  it('is what a click on a changed model in Source Control shows', async () => {
+    const { page } = window;
+    await window.command('View: Close All Editors');
+    await page.keyboard.press('Control+Shift+G');
+    await page.locator('.scm-view .monaco-list-row', { hasText: 'resnet20.onnx' }).first().click();
+    const frame = await window.frameWith('.compare-tables .table-row[data-key]');
+    await frame.getByText('resnet20.onnx, index').waitFor();
+    await page.getByRole('tab', { name: /resnet20\.onnx \(index\) ↔/ }).waitFor();
+    // Behind it are both models.
+    await page.getByRole('tab', { name: /Working Tree/ }).waitFor();
+  });
+
   it('compares two models chosen from the palette, by keyboard', async () => {
     await window.command('View: Close All Editors');
     await window.command('Lathe: Compare Models');
