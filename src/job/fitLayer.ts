@@ -10,6 +10,7 @@ import type {
   OptimizedWeight,
   OptimizeInput,
 } from '../methods';
+import { columnBytes } from './layerMomentsSource';
 import type { SampledInput } from './layerMomentsSource';
 import type { RecipeQuantization } from './recipe/recipe';
 
@@ -66,18 +67,13 @@ export function fitsOnColumns({ weights, optimizer }: FitSettings): boolean {
 }
 
 /** Columns that a fit wants of an input: bounded by the memory that the input and its target may take. */
-export function fitColumns(settings: FitSettings, { size, groups }: InputLayout, memoryLimit: number): number {
+export function fitColumns(settings: FitSettings, layout: InputLayout, memoryLimit: number): number {
   if (!fitsOnColumns(settings)) {
     return 0;
   }
-  const wanted = Math.max(COLUMNS_PER_WEIGHT * size, FEWEST_COLUMNS);
-  const fitting = Math.floor((memoryLimit * MEMORY_SHARE) / columnBytes(size, groups));
+  const wanted = Math.max(COLUMNS_PER_WEIGHT * layout.size, FEWEST_COLUMNS);
+  const fitting = Math.floor((memoryLimit * MEMORY_SHARE) / columnBytes(layout));
   return Math.max(1, Math.min(wanted, fitting));
-}
-
-/** Bytes of one column of an input in both networks. */
-export function columnBytes(size: number, groups: number): number {
-  return 2 * Float32Array.BYTES_PER_ELEMENT * size * groups;
 }
 
 /**

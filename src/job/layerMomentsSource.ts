@@ -44,7 +44,12 @@ export function columnsOf(wish: ColumnWish | undefined, layout: InputLayout): nu
 
 /** Bytes of the raw columns of one source, in both networks. */
 export function sampledBytes({ layout }: MomentsSource, wish: ColumnWish | undefined): number {
-  return 2 * Float32Array.BYTES_PER_ELEMENT * layout.groups * layout.size * columnsOf(wish, layout);
+  return columnBytes(layout) * columnsOf(wish, layout);
+}
+
+/** Bytes of one raw column in both networks. */
+export function columnBytes({ size, groups }: InputLayout): number {
+  return 2 * Float32Array.BYTES_PER_ELEMENT * groups * size;
 }
 
 /** Name of the value that a layer's node reads as data. */
