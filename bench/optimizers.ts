@@ -1,16 +1,19 @@
 /**
  * Optimisers of one layer, 64 → 64 channels, 3 × 3, on 14 × 14 positions, 512 samples: output error and CPU seconds of rounding to
  * nearest, AdaQuant as its authors run it (1000 steps of 50 samples, in ONNX Runtime on one thread) and the quadratic form, building
- * its moments included. Weights at 4 bits, inputs at 8 and at 4. All in this process.
+ * its moments included, as a job builds them: products by ONNX Runtime, on one thread. Weights at 4 bits, inputs at 8 and at 4.
+ * All in this process.
  *
- *     npx tsx bench/optimizers.ts [steps of AdaQuant]
+ *     npx tsx bench/optimizers.ts [--steps 1000] [--inputs 8,4] [--rates literal,scaled]
  */
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { findLayers, weightAsMatrix, type Layer } from '../src/analysis';
 import { seededNormal } from '../src/base/random';
 import { accumulateCrossProduct, asymmetricGrid, fakeQuantizeInto, type QuantGrid } from '../src/kernels';
+import { RuntimeProducts } from '../src/job/layerMomentsProducts';
 import {
   adaquantOnColumns,
   chooseActivationGrid,
@@ -21,6 +24,7 @@ import {
   optimizeLayer,
   positionsPerSample,
   quantizeWeight,
+  type MatrixProducts,
   type OptimizeMethod,
   type QuantizedWeight,
   type SampledColumns,
@@ -31,7 +35,16 @@ import { CHANNELS, layerInputs, layerWeights, SIDE } from './optimizerLayer';
 
 const SAMPLES = 512;
 const HELD_OUT = 128;
-const STEPS = Number(process.argv[2] ?? 1000);
+const { values } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '1000' },
+    inputs: { type: 'string', default: '8,4' },
+    rates: { type: 'string', default: 'literal,scaled' },
+  },
+});
+const STEPS = Number(values.steps);
+/** Samples between two settlings of the moments, as in a job. */
+const BATCH = 64;
 const POSITIONS = SIDE * SIDE;
 const SIZE = CHANNELS * 9;
 
@@ -147,16 +160,31 @@ function errorOn(columns: SampledColumns, samples: number, { weight, bias: fitte
 }
 
 /** Moments and fit, with the input's range from calibration or scanned for the least output error between two fits. */
-function fitMoments(method: OptimizeMethod, activationBits: number, start: QuantGrid, scan: boolean): Fitted {
+async function fitMoments(
+  products: MatrixProducts,
+  method: OptimizeMethod,
+  activationBits: number,
+  start: QuantGrid,
+  scan: boolean,
+): Promise<Fitted> {
   const layout = inputLayout(layer)!;
-  const build = (grid: QuantGrid) => {
-    const accumulator = momentsAccumulator(layer, { positionsPerSample: positionsPerSample(layout.size, SAMPLES) })!;
-    accumulator.add(calibration, dims(SAMPLES), quantized(calibration, grid));
+  const build = async (grid: QuantGrid) => {
+    const accumulator = momentsAccumulator(layer, {
+      positionsPerSample: positionsPerSample(layout.size, SAMPLES),
+      products,
+    })!;
+    const perSample = CHANNELS * POSITIONS;
+    for (let first = 0; first < SAMPLES; first += BATCH) {
+      const batch = calibration.subarray(first * perSample, (first + BATCH) * perSample);
+      accumulator.add(batch, dims(BATCH), quantized(batch, grid));
+      await accumulator.settle(false);
+    }
+    await accumulator.settle(true);
     return accumulator.finish();
   };
   const options = { bits: 4, granularity: 'per-channel', symmetric: true, method } as const;
   if (!scan) {
-    const result = optimizeLayer(layer, { ...options, moments: build(start) });
+    const result = optimizeLayer(layer, { ...options, moments: await build(start) });
     return { weight: result.weight, bias: result.bias!, grid: start };
   }
   const sampler = columnSampler(layer, { columns: 2048, samples: SAMPLES })!;
@@ -165,7 +193,7 @@ function fitMoments(method: OptimizeMethod, activationBits: number, start: Quant
   const range = { lo: 0, hi: start.scale * (start.qmax - start.zeroPoint) };
   // With float weights first: the grid they want is close to the one the codes want.
   const { grid } = chooseActivationGrid(layer, matrix, columns, { bits: activationBits, range });
-  const first = optimizeLayer(layer, { ...options, moments: build(grid) });
+  const first = optimizeLayer(layer, { ...options, moments: await build(grid) });
   return { weight: first.weight, bias: first.bias!, grid };
 }
 
@@ -212,9 +240,10 @@ async function main(): Promise<void> {
     console.error(`${bits} ${method}: ${row.calibrationError.toPrecision(3)}, ${row.cpuSeconds.toFixed(1)} s`);
     return row;
   };
+  const products = await RuntimeProducts.open(factory);
   // Once for the compiler.
-  fitMoments('gram', 8, asymmetricGrid(0, hi, 8), false);
-  for (const activationBits of [8, 4]) {
+  await fitMoments(products, 'gram', 8, asymmetricGrid(0, hi, 8), false);
+  for (const activationBits of values.inputs.split(',').map(Number)) {
     const bits = `W4A${activationBits}`;
     const start = asymmetricGrid(0, hi, activationBits);
     for (const range of ['min-max', 'mse'] as const) {
@@ -224,14 +253,16 @@ async function main(): Promise<void> {
         grid: start,
       }));
     }
-    await measure(bits, 'rtn, output error', () => fitMoments('rtn', activationBits, start, false));
-    await measure(bits, 'gptq', () => fitMoments('gptq', activationBits, start, false));
-    await measure(bits, 'adaquant, quadratic form', () => fitMoments('adaquant', activationBits, start, false));
-    await measure(bits, 'gram, same input range', () => fitMoments('gram', activationBits, start, false));
-    const gram = await measure(bits, 'gram, input range scanned', () =>
-      fitMoments('gram', activationBits, start, true),
+    await measure(bits, 'rtn, output error', () => fitMoments(products, 'rtn', activationBits, start, false));
+    await measure(bits, 'gptq', () => fitMoments(products, 'gptq', activationBits, start, false));
+    await measure(bits, 'adaquant, quadratic form', () =>
+      fitMoments(products, 'adaquant', activationBits, start, false),
     );
-    for (const rates of ['literal', 'scaled'] as const) {
+    await measure(bits, 'gram, same input range', () => fitMoments(products, 'gram', activationBits, start, false));
+    const gram = await measure(bits, 'gram, input range scanned', () =>
+      fitMoments(products, 'gram', activationBits, start, true),
+    );
+    for (const rates of (['literal', 'scaled'] as const).filter((each) => values.rates.split(',').includes(each))) {
       const adaquant = await measure(bits, `adaquant, ${rates} rates`, async () => {
         const result = await adaquantOnColumns(layer, { input: columns, positionsPerSample: POSITIONS }, factory, {
           bits: 4,
@@ -247,9 +278,11 @@ async function main(): Promise<void> {
         against: adaquant.method,
         error: gram.heldOutError / adaquant.heldOutError,
         speed: adaquant.cpuSeconds / gram.cpuSeconds,
+        wallSpeed: adaquant.wallSeconds / gram.wallSeconds,
       });
     }
   }
+  await products.close();
   report(rows);
   console.log('gram, input range scanned, against');
   console.log(JSON.stringify(ratios, null, 1));
