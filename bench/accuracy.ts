@@ -84,6 +84,7 @@ function quantizationCases(symmetric = true): Case[] {
       ['gram', 'parallel'],
       ['gram', 'sequential'],
       ['adaquant', 'parallel'],
+      ['adaquant', 'sequential'],
     ] as const) {
       cases.push({
         name: `W${weights}A${inputs} ${method} ${mode}${symmetric ? '' : ' asymmetric'}`,
@@ -142,8 +143,28 @@ function rangeCases(): Case[] {
   );
 }
 
+/** What searching the ranges of narrow inputs together buys, at 4-bit inputs. */
+function inputRangeCases(): Case[] {
+  return ([8, 4, 3] as const).flatMap((weights) =>
+    (['gram', 'gptq', 'rtn'] as const).map((method) => ({
+      name: `W${weights}A4 ${method}`,
+      recipe: {
+        quantization: {
+          weights: { bits: [weights] },
+          activations: { bits: [4] },
+          optimizer: { method, mode: method === 'rtn' ? 'parallel' : 'sequential' },
+          sensitivity: { samples: 16 },
+        },
+        allocation: { budget: { size: 1 } },
+        tuning: { batchNorm: true, inputRanges: true },
+      },
+    })),
+  );
+}
+
 const tables: Readonly<Record<string, () => Case[]>> = {
   ranges: rangeCases,
+  inputRanges: inputRangeCases,
   sparsity: sparsityCases,
   quantization: () => quantizationCases(),
   asymmetric: () => quantizationCases(false),

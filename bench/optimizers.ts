@@ -1,10 +1,10 @@
 /**
  * Optimisers of one layer, 64 → 64 channels, 3 × 3, on 14 × 14 positions, 512 samples: output error and CPU seconds of rounding to
  * nearest, AdaQuant as its authors run it (1000 steps of 50 samples, in ONNX Runtime on one thread) and the quadratic form, building
- * its moments included, as a job builds them: products by ONNX Runtime, on one thread. Weights at 4 bits, inputs at 8 and at 4.
- * All in this process.
+ * its moments included. Weights at 4 bits, inputs at 8 and at 4. All in this process.
  *
- *     npx tsx bench/optimizers.ts [--steps 1000] [--inputs 8,4] [--rates literal,scaled]
+ *     npx tsx bench/optimizers.ts                                  everything
+ *     npx tsx bench/optimizers.ts --inputs 8 --rates literal       one AdaQuant, a few minutes
  */
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,6 @@ import { parseArgs } from 'node:util';
 import { findLayers, weightAsMatrix, type Layer } from '../src/analysis';
 import { seededNormal } from '../src/base/random';
 import { accumulateCrossProduct, asymmetricGrid, fakeQuantizeInto, type QuantGrid } from '../src/kernels';
-import { RuntimeProducts } from '../src/job/layerMomentsProducts';
 import {
   adaquantOnColumns,
   chooseActivationGrid,
@@ -24,16 +23,18 @@ import {
   optimizeLayer,
   positionsPerSample,
   quantizeWeight,
-  type MatrixProducts,
   type OptimizeMethod,
   type QuantizedWeight,
+  type MatrixProducts,
   type SampledColumns,
 } from '../src/methods';
 import { buildModel, DataType, Tensor } from '../src/onnx';
+import { RuntimeProducts } from '../src/job/layerMomentsProducts';
 import { createOnnxRuntime } from '../src/runtime/onnxRuntime';
 import { CHANNELS, layerInputs, layerWeights, SIDE } from './optimizerLayer';
 
 const SAMPLES = 512;
+const BATCH = 64;
 const HELD_OUT = 128;
 const { values } = parseArgs({
   options: {
@@ -43,8 +44,6 @@ const { values } = parseArgs({
   },
 });
 const STEPS = Number(values.steps);
-/** Samples between two settlings of the moments, as in a job. */
-const BATCH = 64;
 const POSITIONS = SIDE * SIDE;
 const SIZE = CHANNELS * 9;
 
@@ -168,14 +167,13 @@ async function fitMoments(
   scan: boolean,
 ): Promise<Fitted> {
   const layout = inputLayout(layer)!;
+  // As jobs do it: batches of 64 samples, their products in ONNX Runtime.
   const build = async (grid: QuantGrid) => {
-    const accumulator = momentsAccumulator(layer, {
-      positionsPerSample: positionsPerSample(layout.size, SAMPLES),
-      products,
-    })!;
-    const perSample = CHANNELS * POSITIONS;
-    for (let first = 0; first < SAMPLES; first += BATCH) {
-      const batch = calibration.subarray(first * perSample, (first + BATCH) * perSample);
+    const options = { positionsPerSample: positionsPerSample(layout.size, SAMPLES), products };
+    const accumulator = momentsAccumulator(layer, options)!;
+    const perBatch = BATCH * CHANNELS * POSITIONS;
+    for (let from = 0; from < calibration.length; from += perBatch) {
+      const batch = calibration.subarray(from, from + perBatch);
       accumulator.add(batch, dims(BATCH), quantized(batch, grid));
       await accumulator.settle(false);
     }
@@ -215,6 +213,7 @@ function report(rows: readonly Row[]): void {
 
 async function main(): Promise<void> {
   const factory = createOnnxRuntime();
+  const products = await RuntimeProducts.open(factory);
   const columns = allColumns(calibration, SAMPLES);
   const heldOutColumns = allColumns(heldOut, HELD_OUT);
   const hi = averagedMax(calibration);
@@ -240,7 +239,6 @@ async function main(): Promise<void> {
     console.error(`${bits} ${method}: ${row.calibrationError.toPrecision(3)}, ${row.cpuSeconds.toFixed(1)} s`);
     return row;
   };
-  const products = await RuntimeProducts.open(factory);
   // Once for the compiler.
   await fitMoments(products, 'gram', 8, asymmetricGrid(0, hi, 8), false);
   for (const activationBits of values.inputs.split(',').map(Number)) {
@@ -271,7 +269,7 @@ async function main(): Promise<void> {
           iterations: STEPS,
           threads: 1,
         });
-        return { weight: result.weight, bias: result.bias, grid: result.activation };
+        return { weight: result.weight, bias: result.bias!, grid: result.activation! };
       });
       ratios.push({
         bits,

@@ -10,7 +10,7 @@ export interface VSCodeServer {
   readonly port: number;
   readonly home: string;
   output(): string;
-  url(workspace: string, payload?: readonly (readonly [string, string])[]): string;
+  url(workspace: string | undefined, payload?: readonly (readonly [string, string])[]): string;
   remote(path: string): string;
   stop(): Promise<void>;
 }

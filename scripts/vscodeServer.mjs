@@ -93,9 +93,16 @@ export async function startServer({ trust = false, settings = {}, env = {}, dire
   };
 }
 
-/** The page for a workspace folder; `payload` is a list of pairs as VS Code's web workbench takes them. */
+/**
+ * The page for a workspace folder, for a `.code-workspace` file of several, or for an empty window; `payload` is a list of
+ * pairs as VS Code's web workbench takes them.
+ */
 function address(port, workspace, payload) {
-  const query = new URLSearchParams({ folder: workspace });
+  const query = new URLSearchParams(
+    workspace === undefined
+      ? { ew: 'true' }
+      : { [workspace.endsWith('.code-workspace') ? 'workspace' : 'folder']: workspace },
+  );
   if (payload.length > 0) {
     query.set('payload', JSON.stringify(payload));
   }

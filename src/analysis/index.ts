@@ -39,3 +39,4 @@ export {
 } from './weightMatrix';
 export type { AnalysisErrorCode } from './errors';
 export { cutBefore, type Cut } from './cuts';
+export { clipBounds, outputClip, type ClipBounds } from './clipBounds';

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { INTEROP_FORMATS } from '../protocol/interop';
 import type { JobId, JobKind } from '../protocol/job';
 import type { Comparisons } from './comparisons';
 import type { EditorActions } from './editorActions';
@@ -7,13 +6,16 @@ import { extensionError, isCancellation, toWireError } from './errors';
 import { isRecipe, isReviewed } from './fileNames';
 import type { FilesTree } from './filesTree';
 import type { HistoryPanels } from './historyPanels';
-import { exportForTool, type InteropExportRequest } from './interopExport';
+import { EXPORT_FORMATS, exportAs, type ExportRequest } from './exportAs';
 import { jobLine, jobTitle } from './jobProgress';
 import type { JobNode } from './jobsTree';
 import type { ModelEditorProvider } from './modelEditorProvider';
 import type { DocumentServices } from './modelDocument';
 import { openSample } from './sample';
 import type { ReviewPanels } from './reviewPanels';
+
+/** Extension and step list of the manifest. */
+const WALKTHROUGH = 'lathe.lathe#start';
 
 export interface CommandServices extends DocumentServices {
   readonly editors: ModelEditorProvider;
@@ -30,13 +32,13 @@ export interface CommandServices extends DocumentServices {
 export function registerCommands(services: CommandServices): vscode.Disposable {
   const { actions, comparisons, editors, jobs, recipes, log } = services;
 
-  /** The recipe meant: given, in the text editor in front, or of the model in front. */
+  /** The recipe meant: given, in the text editor in front, or of the model that is or was last in front. */
   const recipeOf = async (argument: unknown): Promise<vscode.Uri> => {
     const given = uriOf(argument) ?? vscode.window.activeTextEditor?.document.uri;
     if (given !== undefined && isRecipe(given)) {
       return given;
     }
-    const view = given === undefined ? editors.active : (editors.find(given) ?? editors.active);
+    const view = given === undefined ? editors.latest : (editors.find(given) ?? editors.active);
     if (view !== undefined) {
       return actions.requireRecipe(view.document).uri;
     }
@@ -48,7 +50,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
   };
   const requireView = (argument: unknown) => {
     const uri = uriOf(argument);
-    const view = uri === undefined ? editors.active : editors.find(uri);
+    const view = uri === undefined ? editors.latest : editors.find(uri);
     if (view === undefined) {
       throw extensionError('extension/no-model', vscode.l10n.t('Open a model first.'));
     }
@@ -127,13 +129,18 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
         services.reviews.compareWithHead(await recipeOf(argument));
       }
     },
-    exportForTool: async (argument, given) =>
-      exportForTool(services.worker, await recipeOf(argument), interopRequest(given)),
+    exportAs: async (argument, given) => {
+      const recipe = await recipeOf(argument);
+      const path = (await recipes.read(recipe))?.summary?.modelPath;
+      const original = path === undefined ? undefined : vscode.Uri.file(path);
+      return exportAs(services.worker, recipe, original, exportRequest(given));
+    },
     showHistory: async (argument) => {
       services.history.show(await recipeOf(argument));
     },
     showLog: () => log.show(),
     openSample: (argument) => openSample(services.extensionUri, services.storageUri, uriOf(argument)),
+    getStarted: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', WALKTHROUGH, false),
     refreshFiles: () => services.files.refresh(),
   };
   return vscode.Disposable.from(
@@ -157,12 +164,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
 }
 
 /** What a caller of the command knows already. The second argument of menus is their selection: it says nothing. */
-function interopRequest(given: unknown): InteropExportRequest {
+function exportRequest(given: unknown): ExportRequest {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return {};
   }
   const { format, target } = given as Readonly<Record<string, unknown>>;
-  const known = INTEROP_FORMATS.find((name) => name === format);
+  const known = EXPORT_FORMATS.find((name) => name === format);
   return {
     ...(known === undefined ? {} : { format: known }),
     ...(target instanceof vscode.Uri ? { target } : {}),

@@ -4,6 +4,7 @@ import type { CancelSignal } from '../protocol/channel';
 import type { AllocationView, FrontierView, JobId } from '../protocol/job';
 import type { Budget, Pin, RelatedModel } from '../protocol/webviewProtocol';
 import { extensionError } from './errors';
+import { copyModelFiles } from './exportAs';
 import { baseName, EDITOR_VIEW_TYPE, exists } from './fileNames';
 import type { Job } from './job';
 import type { DocumentServices, ModelDocument } from './modelDocument';
@@ -154,16 +155,7 @@ export class EditorActions {
         vscode.l10n.t('The original model is never written over: choose another name.'),
       );
     }
-    const { externalFiles } = await this.services.worker.request('model/open', {
-      path: source.fsPath,
-      followExternalData: true,
-    });
-    await vscode.workspace.fs.copy(source, target, { overwrite: true });
-    for (const { name } of externalFiles) {
-      // The model names its data files, so they keep their names.
-      const from = vscode.Uri.joinPath(source, '..', name);
-      await vscode.workspace.fs.copy(from, vscode.Uri.joinPath(target, '..', name), { overwrite: true });
-    }
+    await copyModelFiles(this.services.worker, source, target);
     vscode.window.setStatusBarMessage(vscode.l10n.t('Exported {0}', baseName(target)), 5000);
     return target;
   }

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
-import type { JobSnapshot } from '../protocol/job';
+import type { JobSnapshot, ReportView } from '../protocol/job';
 import { toWireError } from './errors';
-import { baseName } from './fileNames';
+import { baseName, exists } from './fileNames';
 import type { Job } from './job';
 import type { JobManager } from './jobManager';
 import { jobFraction, jobLine, jobTitle } from './jobProgress';
@@ -73,32 +73,47 @@ export class JobNotifications implements vscode.Disposable {
       return;
     }
     const recipe = vscode.Uri.file(snapshot.recipePath);
-    const text = await this.summary(snapshot, name);
+    const compare = vscode.l10n.t('Compare');
+    const reveal = vscode.l10n.t('Reveal in Explorer');
+    const { view } = await this.worker.request('report/read', { recipePath: snapshot.recipePath });
+    const text = summary(snapshot, view, name);
+    const compressed = view === undefined ? undefined : vscode.Uri.file(view.modelPath);
+    const choices =
+      compressed !== undefined && (await exists(compressed)) ? [openReport, compare, reveal] : [openReport];
     const answer =
       snapshot.outsideLimits === true
-        ? await vscode.window.showWarningMessage(text, openReport)
-        : await vscode.window.showInformationMessage(text, openReport);
-    if (answer === openReport) {
-      await vscode.commands.executeCommand('lathe.openReport', recipe);
+        ? await vscode.window.showWarningMessage(text, ...choices)
+        : await vscode.window.showInformationMessage(text, ...choices);
+    switch (answer) {
+      case openReport:
+        await vscode.commands.executeCommand('lathe.openReport', recipe);
+        break;
+      case compare:
+        await vscode.commands.executeCommand('lathe.compareModels', vscode.Uri.file(snapshot.modelPath), compressed);
+        break;
+      case reveal:
+        await vscode.commands.executeCommand('revealInExplorer', compressed);
+        break;
+      case undefined:
+        break;
     }
   }
+}
 
-  /** "resnet20.lathe.json: 1.11 MB → 162 KB, top1 92.17 → 91.98". */
-  private async summary(snapshot: JobSnapshot, name: string): Promise<string> {
-    const { view } = await this.worker.request('report/read', { recipePath: snapshot.recipePath });
-    if (view === undefined) {
-      return `${name}: ${jobLine(snapshot)}`;
-    }
-    const size = `${formatBytes(view.size.floatFileBytes)} → ${formatBytes(view.size.fileBytes)}`;
-    const accuracy = view.accuracy;
-    // Shares are shown in percent; an error measure is shown as it is.
-    const scale = accuracy?.metric === 'mse' ? 1 : 100;
-    const digits = scale === 1 ? 4 : 2;
-    const metric =
-      accuracy === undefined
-        ? ''
-        : `, ${accuracy.metric} ${(accuracy.float * scale).toFixed(digits)} → ${((accuracy.deployed ?? accuracy.simulated) * scale).toFixed(digits)}`;
-    const limits = snapshot.outsideLimits === true ? ` · ${vscode.l10n.t('outside a limit of the recipe')}` : '';
-    return `${name}: ${size}${metric}${limits}`;
+/** "resnet20.lathe.json: 1.11 MB → 162 KB, top1 92.17 → 91.98". */
+function summary(snapshot: JobSnapshot, view: ReportView | undefined, name: string): string {
+  if (view === undefined) {
+    return `${name}: ${jobLine(snapshot)}`;
   }
+  const size = `${formatBytes(view.size.floatFileBytes)} → ${formatBytes(view.size.fileBytes)}`;
+  const accuracy = view.accuracy;
+  // Shares are shown in percent; an error measure is shown as it is.
+  const scale = accuracy?.metric === 'mse' ? 1 : 100;
+  const digits = scale === 1 ? 4 : 2;
+  const metric =
+    accuracy === undefined
+      ? ''
+      : `, ${accuracy.metric} ${(accuracy.float * scale).toFixed(digits)} → ${((accuracy.deployed ?? accuracy.simulated) * scale).toFixed(digits)}`;
+  const limits = snapshot.outsideLimits === true ? ` · ${vscode.l10n.t('outside a limit of the recipe')}` : '';
+  return `${name}: ${size}${metric}${limits}`;
 }

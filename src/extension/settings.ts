@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 /** The settings, read when they are needed: nothing is cached, so nothing can be stale. */
 export const settings = {
   statisticsEnabled: (uri: vscode.Uri) => section(uri).get('statistics.enabled', true),
+  compareDiffs: () => section().get('compare.openFromDiff', true),
   codeLensEnabled: () => section().get('codeLens.enabled', true),
   /** Megabytes. */
   memoryLimit: () => bounded(section().get('jobs.memoryLimit', 4096), 512, 1 << 20, 4096),

@@ -1,7 +1,7 @@
 import { findLayers, layerMacs, measureWeight, sampleShapes } from '../analysis';
 import type { Layer, ShapeTable } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
-import type { LayerMoments } from '../methods';
+import type { GridWithRange } from '../methods';
 import { permuteInputChannels } from '../passes';
 import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
@@ -22,6 +22,8 @@ import { scanSensitivity } from './sensitivity';
 import type { SensitivityTarget, WidthPair } from './sensitivity';
 import type { StageTracker } from './stageTracker';
 import { modelInputs } from './watchValues';
+import { fitColumns, fitsOnColumns, WITH_INPUTS } from './fitLayer';
+import type { FitData } from './fitLayer';
 import { LayerCandidates } from './layerCandidates';
 import { forEachLayerMoments } from './layerMoments';
 import { layerPatterns, patternKey } from './sparsity/layerPatterns';
@@ -137,6 +139,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
     weights: recipe.quantization.weights,
     activations: recipe.quantization.activations,
     optimizer: recipe.quantization.optimizer,
+    factory: job.factory,
     cache: job.cache,
     scope,
     gramOf: (layer) => ranges.get(layer.name)?.gram,
@@ -188,6 +191,7 @@ export async function analyze(prepared: PreparedJob, tracker: StageTracker): Pro
       loss,
       candidateOf: (layer, pair) =>
         layerCandidates.parametersOf(layer, { ...pair, pattern: triedPattern(pair, tried) }),
+      fittedInput: (activationBits) => layerCandidates.fittedInput(activationBits),
       memoryLimit: sensitivity.memoryLimit,
       factory: job.factory,
       cache: job.cache,
@@ -381,9 +385,12 @@ async function optimizeStage(
           open.set(layer.name, { layer, wishes: missing });
         }
       }
-      const optimize = (layer: Layer, wanted: readonly CandidateWish[], moments: LayerMoments | undefined): void => {
+      const gridOf = (layer: Layer, input: number | undefined): GridWithRange | undefined =>
+        input === undefined ? undefined : ranges.get(layer.name)?.grids.get(input);
+      const { memoryLimit } = job.recipe.quantization.sensitivity;
+      const optimize = async (layer: Layer, wanted: readonly CandidateWish[], data: FitData): Promise<void> => {
         for (const { bits, pattern, input } of wanted) {
-          candidates.optimize(layer, bits, pattern, moments, input);
+          await candidates.optimize(layer, bits, pattern, data, input, gridOf(layer, input), tracker.signal);
           steps.advance(layer.shortName);
           throwIfCancelled(tracker.signal);
         }
@@ -395,9 +402,9 @@ async function optimizeStage(
         const wanted = (layer: Layer): readonly CandidateWish[] =>
           open.get(layer.name)!.wishes.filter((wish) => wish.input === input);
         const layers = [...open.values()].map(({ layer }) => layer).filter((layer) => wanted(layer).length > 0);
-        const grids = layers.flatMap(({ name }) => {
-          const grid = input === undefined ? undefined : ranges.get(name)?.grids.get(input);
-          return grid === undefined ? [] : [[name, grid] as const];
+        const grids = layers.flatMap((layer) => {
+          const grid = gridOf(layer, input);
+          return grid === undefined ? [] : [[layer.name, grid] as const];
         });
         await forEachLayerMoments(
           {
@@ -407,15 +414,17 @@ async function optimizeStage(
             inputGrids: new Map(grids),
             dataset: calibration,
             samples: calibration.samples,
-            memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+            memoryLimit,
+            sampledColumns: (layout) => fitColumns(job.recipe.quantization, layout, memoryLimit),
             factory: job.factory,
             signal: tracker.signal,
           },
-          ({ layer, moments }) => optimize(layer, wanted(layer), moments),
+          ({ layer, moments, sampled, products }) =>
+            optimize(layer, wanted(layer), { moments, sampled, samples: calibration.samples, products }),
         );
       }
       for (const { layer, wishes } of open.values()) {
-        optimize(layer, wishes, undefined);
+        await optimize(layer, wishes, { moments: undefined, sampled: undefined, samples: 0 });
       }
     },
   );
@@ -547,7 +556,7 @@ function candidateSettings(recipe: Recipe): Readonly<Record<string, unknown>> {
     ...(blockSize === undefined ? {} : { blockSize }),
     method,
     iterations: method === 'adaquant' ? iterations : null,
-    fitted: 'to narrow inputs',
+    fitted: fitsOnColumns(recipe.quantization) ? WITH_INPUTS : 'to narrow inputs',
   };
 }
 

@@ -4,6 +4,7 @@ import { allocatedLayers } from './allocation';
 import type { AllocationSolution, GridWithRange } from '../methods';
 import type { Lock } from './lock/lockSchema';
 import { recipeSections } from './lock/recipeSections';
+import type { AllocatedLayer } from './jobTypes';
 import { FLOAT_BITS } from './layerWidths';
 
 export interface LockInput {
@@ -12,8 +13,8 @@ export interface LockInput {
   readonly modelHash: string;
   readonly calibrationHash: string | null;
   readonly engine: string;
-  /** Grids of the layers' inputs by name, at the chosen width. */
-  readonly inputGrid: (layer: string, bits: number) => GridWithRange | undefined;
+  /** Grid of a layer's input at the chosen widths. */
+  readonly inputGrid: (layer: AllocatedLayer) => GridWithRange | undefined;
 }
 
 /** What was decided, in the order of the model: no times, no absolute paths. */
@@ -47,16 +48,14 @@ export function buildLock(input: LockInput): Lock {
       lossUnit: model.lossUnit,
     },
     layers: allocatedLayers(model, solution.picks).map((layer) => {
-      const grid = layer.activationBits < FLOAT_BITS ? input.inputGrid(layer.name, layer.activationBits) : undefined;
+      const grid = layer.activationBits < FLOAT_BITS ? input.inputGrid(layer) : undefined;
       return {
         name: layer.name,
         parameters: parameters.get(layer.name) ?? 0,
         weights: { bits: layer.weightBits },
         input: {
           bits: layer.activationBits,
-          ...(grid === undefined
-            ? {}
-            : { scale: grid.scale, zeroPoint: grid.zeroPoint, range: [grid.lo, grid.hi] as [number, number] }),
+          ...(grid === undefined ? {} : gridEntry(grid)),
         },
         ...(layer.pattern === undefined
           ? {}
@@ -72,4 +71,24 @@ export function buildLock(input: LockInput): Lock {
       };
     }),
   };
+}
+
+/** The lock with the grids of the inputs as they are in the network that was made of it: the fit of a layer may move them. */
+export function withInputGrids(lock: Lock, gridOf: (layer: string) => GridWithRange | undefined): Lock {
+  return {
+    ...lock,
+    layers: lock.layers.map((layer) => {
+      const grid = gridOf(layer.name);
+      return grid === undefined ? layer : { ...layer, input: { bits: layer.input.bits, ...gridEntry(grid) } };
+    }),
+  };
+}
+
+function gridEntry({
+  scale,
+  zeroPoint,
+  lo,
+  hi,
+}: GridWithRange): Pick<Lock['layers'][number]['input'], 'scale' | 'zeroPoint' | 'range'> {
+  return { scale, zeroPoint, range: [lo, hi] };
 }

@@ -9,21 +9,27 @@ import {
   insertQdq,
   layerBias,
   paraNormalize,
+  roundedBias,
   rowOfParameter,
   setLayerBias,
   setLayerWeight,
   tuneOutputBias,
 } from '../methods';
 import type { GridWithRange, LayerMoments, LayerPolicy, OutputErrors, QdqResult, QuantizedWeight } from '../methods';
+import { modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
 import type { AllocateResult, AllocatedLayer } from './jobTypes';
 import type { LayerChange } from './layerMomentsChanges';
+import { FINE_INPUT_BITS } from './layerCandidates';
 import { walkSequential } from './layerMomentsSequential';
 import type { SequentialLayer } from './layerMomentsSequential';
-import { SCANNED_COLUMNS, SequentialFit } from './sequentialFit';
+import { searchInputGrids } from './inputGridSearch';
+import type { ColumnWish } from './layerMomentsSource';
+import { fitsOnColumns, WITH_INPUTS } from './fitLayer';
+import { sequentialColumns, SequentialFit } from './sequentialFit';
 import { FLOAT_BITS } from './layerWidths';
 import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
@@ -60,7 +66,7 @@ export interface QuantizedModel {
 
 /** A network as it was after a step: looked at to see what the step bought. */
 export interface CompressionStep {
-  readonly name: 'pruned' | 'rounded' | 'optimised' | 'statistics tuned' | 'bias tuned';
+  readonly name: 'pruned' | 'rounded' | 'optimised' | 'statistics tuned' | 'input ranges tuned' | 'bias tuned';
   readonly network: QuantizedModel;
   /** False: the step raised the loss on the calibration samples, and what follows goes on from before it. */
   readonly kept: boolean;
@@ -87,7 +93,7 @@ export async function compress(
   const { quantization, tuning } = job.recipe;
   const name = !quantization.enabled ? 'pruned' : quantization.optimizer.method === 'rtn' ? 'rounded' : 'optimised';
   const results: CompressionStep[] = [{ name, network: network.build(), kept: true }];
-  if (!tuning.batchNorm && !tuning.bias) {
+  if (!tuning.batchNorm && !tuning.bias && !tuning.inputRanges) {
     tracker.skip('tune', 'the recipe asks for no tuning');
     return results;
   }
@@ -112,10 +118,15 @@ export async function compress(
         tracker.log(`Undone, for it raised the loss on the calibration samples from ${loss} to ${after}: ${name}.`);
       }
     };
-    await attempt(tuning.batchNorm ? 'statistics tuned' : 'bias tuned', async () => {
-      await network.restoreStatistics(tuning.batchNorm, (name) => steps.advance(name));
-      return true;
-    });
+    if (tuning.batchNorm || tuning.bias) {
+      await attempt(tuning.batchNorm ? 'statistics tuned' : 'bias tuned', async () => {
+        await network.restoreStatistics(tuning.batchNorm, (name) => steps.advance(name));
+        return true;
+      });
+    }
+    if (tuning.inputRanges) {
+      await attempt('input ranges tuned', () => network.tuneInputRanges((name) => steps.advance(name)));
+    }
     if (tuning.bias) {
       await attempt('bias tuned', () => network.tuneOutputs());
     }
@@ -234,8 +245,10 @@ class Draft {
     const { method, mode } = this.job.recipe.quantization.optimizer;
     const isQuantized = this.allocate.layers.some(({ weightBits }) => weightBits < FLOAT_BITS);
     if (isQuantized && method !== 'rtn' && mode === 'sequential') {
-      const fit = new SequentialFit(this.job.recipe.quantization);
-      await this.walk('codes', advance, (visited) => this.optimized(visited, fit), SCANNED_COLUMNS);
+      const { quantization } = this.job.recipe;
+      const fit = new SequentialFit(quantization, this.job.factory, this.tracker.signal);
+      const columns = sequentialColumns(quantization, quantization.sensitivity.memoryLimit);
+      await this.walk('codes', advance, (visited) => this.optimized(visited, fit), columns);
     }
     this.takeMeasured(advance);
   }
@@ -244,7 +257,7 @@ class Draft {
   takeMeasured(advance: (layer: string) => void): void {
     for (const decided of this.allocate.layers) {
       if (!this.layers.has(decided.name)) {
-        this.layers.set(decided.name, this.measured(decided));
+        this.take(decided.name, this.measured(decided));
         advance(decided.shortName);
       }
     }
@@ -306,6 +319,78 @@ class Draft {
     return true;
   }
 
+  /**
+   * Moves the ranges of narrow inputs to where the loss of the whole network on the calibration samples is least; weights and
+   * biases stay. False where no input is narrow.
+   */
+  async tuneInputRanges(advance: (layer: string) => void): Promise<boolean> {
+    const { job, analysis, tracker } = this;
+    const inputs = new Map(
+      [...this.layers].flatMap(([name, { input }]) => (input === undefined ? [] : [[name, input]])),
+    );
+    const narrow = new Set([...inputs].flatMap(([name, { bits }]) => (bits < FINE_INPUT_BITS ? [name] : [])));
+    if (narrow.size === 0) {
+      tracker.log('No input is below 8 bits: their ranges stay.');
+      return false;
+    }
+    const model = this.inFloat();
+    const key = cacheKey({ ...this.keyParts('input ranges'), network: modelHash(model) });
+    let found = job.cache.get<Record<string, NonNullable<CompressedLayer['input']>>>(key);
+    if (found === undefined) {
+      const layers = findLayers(model);
+      const biases = new Map(layers.map((layer) => [layer.name, { layer, values: layer.bias?.tensor.toFloat32() }]));
+      const result = await searchInputGrids({
+        model,
+        layers,
+        shapes: job.shapes,
+        grids: inputs,
+        searched: narrow,
+        symmetric: job.recipe.quantization.activations.symmetric,
+        biasAt: (name, scale) => {
+          const { layer, values } = biases.get(name)!;
+          const weight = this.layers.get(name)?.weight;
+          return weight === undefined ? values! : roundedBias(layer, values!, scale, weight);
+        },
+        reference: job.original,
+        loss: analysis.loss,
+        dataset: analysis.calibration,
+        samples: analysis.calibration.samples,
+        memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+        factory: job.factory,
+        advance: (name) => advance(this.decided.get(name)?.shortName ?? name),
+        log: (line) => tracker.log(line),
+        signal: tracker.signal,
+      });
+      const { loss, samples } = result;
+      tracker.log(
+        `Ranges of ${result.grids.size} inputs moved: loss on ${samples} calibration samples from ${loss.before} to ${loss.after}.`,
+      );
+      found = Object.fromEntries(result.grids);
+      job.cache.put(key, found);
+    }
+    for (const [name, input] of Object.entries(found)) {
+      this.take(name, { ...this.layers.get(name)!, input });
+    }
+    return true;
+  }
+
+  /** The network with its codes back in float and no quantised inputs. */
+  private inFloat(): Model {
+    const model = this.job.model.clone();
+    for (const layer of findLayers(model)) {
+      const { weight, float, bias } = this.layers.get(layer.name) ?? {};
+      if (weight !== undefined) {
+        setLayerWeight(layer, dequantizeWeight(weight));
+      } else if (float !== undefined) {
+        setLayerWeight(layer, matrixToWeight(matrixLayout(layer), float));
+      }
+      if (bias !== undefined) {
+        setLayerBias(layer, bias);
+      }
+    }
+    return model;
+  }
+
   build(): QuantizedModel {
     const { job } = this;
     const model = job.model.clone();
@@ -338,7 +423,7 @@ class Draft {
     what: string,
     advance: (layer: string) => void,
     change: (visited: SequentialLayer) => CompressedLayer | Promise<CompressedLayer>,
-    sampledColumns = 0,
+    sampledColumns: ColumnWish = 0,
   ): Promise<void> {
     const { job, analysis, tracker } = this;
     const key = this.key(what);
@@ -450,7 +535,8 @@ class Draft {
     }
     const source = analysis.job.layers.find(({ name }) => name === decided.name) ?? layer;
     const candidate = analysis.layerCandidates.quantize(source, decided.weightBits, pattern, decided.activationBits);
-    return { ...candidate, input };
+    const own = candidate.input;
+    return { ...candidate, input: own ? { ...own, bits: decided.activationBits } : input };
   }
 
   private inputOf(decided: AllocatedLayer): CompressedLayer['input'] {
@@ -470,8 +556,12 @@ class Draft {
   }
 
   private key(what: string): CacheKey {
+    return cacheKey(this.keyParts(what));
+  }
+
+  private keyParts(what: string): Record<string, unknown> {
     const { recipe } = this.job;
-    return cacheKey({
+    return {
       ...measurementScope(this.job),
       what: `network ${what}`,
       data: this.analysis.calibration.hash,
@@ -484,8 +574,9 @@ class Draft {
       grids: [...this.grids].map(([name, { scale, zeroPoint }]) => [name, scale, zeroPoint]),
       weights: { ...recipe.quantization.weights, bits: null },
       optimizer: recipe.quantization.optimizer,
+      ...(fitsOnColumns(recipe.quantization) ? { fitted: WITH_INPUTS } : {}),
       sparsity: recipe.sparsity,
-    });
+    };
   }
 
   /** Codes lie in the cache as they are; what is undefined is left out there. */

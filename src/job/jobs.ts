@@ -4,19 +4,21 @@ import { declaredShapes, findLayers, floatOperators, inferShapes } from '../anal
 import type { InferenceRunner, RunnerValue } from '../analysis';
 import { LatheError } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
+import type { GridWithRange } from '../methods';
 import { openModel } from '../onnx';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { allocateResult } from './allocation';
 import type { AllocationModel } from './allocation';
 import { analyze } from './analyze';
 import type { Analysis } from './analyze';
-import { buildLock } from './buildLock';
+import { buildLock, withInputGrids } from './buildLock';
 import { acquireRunLock } from './cache/runLock';
 import { createRunner } from '../runtime/createRunner';
 import { openDataset } from './data/openDataset';
 import { noEvaluation } from './errors';
 import type {
   AllocateResult,
+  AllocatedLayer,
   AnalyzeResult,
   CheckResult,
   EvaluateResult,
@@ -24,6 +26,7 @@ import type {
   RunResult,
   StageName,
 } from './jobTypes';
+import type { Lock } from './lock/lockSchema';
 import { lockIsCurrent, type StaleReason } from './lock/lockIsCurrent';
 import { lockPathOf, readLock, writeLock } from './lock/lockFile';
 import { brokenLimits } from './limits';
@@ -100,10 +103,14 @@ export async function runJob(
 }
 
 async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTracker): Promise<RunResult> {
-  const { result: allocation, lockPath } = await allocate(job, analysis, tracker);
+  const { result: allocation, lockPath, lock } = await allocate(job, analysis, tracker);
   const compression = await compress(job, analysis, allocation, tracker);
   const final = lastKept(compression);
   const quantized = final.network;
+  writeLock(
+    lockPath,
+    withInputGrids(lock, (name) => quantized.layers.get(name)?.input),
+  );
   const written = await tracker.stage('export', 1, () => exportQuantized(job, quantized, allocation));
   const verification = await verifyExport(job, analysis, written.model, tracker);
   const others = [
@@ -367,23 +374,37 @@ async function allocate(
   job: PreparedJob,
   analysis: Analysis,
   tracker: StageTracker,
-): Promise<{ readonly result: AllocateResult; readonly lockPath: string; readonly model: AllocationModel }> {
+): Promise<{
+  readonly result: AllocateResult;
+  readonly lockPath: string;
+  readonly lock: Lock;
+  readonly model: AllocationModel;
+}> {
   return await tracker.stage('allocate', 1, async (steps) => {
     const { model, solution, policies } = await decidePolicy(job, analysis, steps, tracker);
     const lockPath = lockPathOf(job.recipe.path);
-    writeLock(
-      lockPath,
-      buildLock({
-        model,
-        solution,
-        modelHash: job.hash,
-        calibrationHash: analysis.calibration.hash,
-        engine: job.factory.engine,
-        inputGrid: (layer, bits) => analysis.ranges.get(layer)?.grids.get(bits),
-      }),
-    );
-    return { result: allocateResult(model, solution, lockPath, policies), lockPath, model };
+    const lock = buildLock({
+      model,
+      solution,
+      modelHash: job.hash,
+      calibrationHash: analysis.calibration.hash,
+      engine: job.factory.engine,
+      inputGrid: (layer) => measuredInput(analysis, layer),
+    });
+    writeLock(lockPath, lock);
+    return { result: allocateResult(model, solution, lockPath, policies), lockPath, lock, model };
   });
+}
+
+/** Grid of a layer's input as the sensitivity scan had it. */
+function measuredInput(analysis: Analysis, decided: AllocatedLayer): GridWithRange | undefined {
+  const layer = analysis.job.layers.find(({ name }) => name === decided.name);
+  const { weightBits, activationBits } = decided;
+  const pattern = analysis.tried === undefined ? undefined : decided.pattern;
+  return (
+    (layer && analysis.layerCandidates.inputOf(layer, { weightBits, activationBits, pattern })) ??
+    analysis.ranges.get(decided.name)?.grids.get(activationBits)
+  );
 }
 
 function withBudget(job: PreparedJob, override: BudgetOverride): PreparedJob {

@@ -1,10 +1,12 @@
 import { matrixToWeight, weightAsMatrix } from '../analysis';
-import type { Layer } from '../analysis';
-import { dequantizeWeight, optimizeLayer, quantizeWeight } from '../methods';
-import type { GramMatrix, KnownScales, LayerMoments, OutputErrors, QuantizedWeight } from '../methods';
+import type { Layer, RunnerFactory } from '../analysis';
+import { dequantizeWeight, quantizeWeight } from '../methods';
+import type { GramMatrix, GridWithRange, KnownScales, OutputErrors, QuantizedWeight } from '../methods';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
+import { fitLayer, fitsOnColumns, WITH_INPUTS } from './fitLayer';
+import type { FitData, FittedLayer } from './fitLayer';
 import { FLOAT_BITS } from './layerWidths';
 import type { RecipeOptimizer, RecipeQuantization, SparsityChoice } from './recipe/recipe';
 import type { CandidateLayer, WidthPair } from './sensitivity';
@@ -19,6 +21,8 @@ export interface LayerCandidate {
   readonly weight: QuantizedWeight;
   /** One per output channel; undefined: as it is. */
   readonly bias: Float32Array | undefined;
+  /** Grid of the input that was learned with the weights; undefined: that of the calibration. */
+  readonly input: GridWithRange | undefined;
   /** Output error before and after, on samples the fit has not seen; undefined without any. */
   readonly errors: OutputErrors | undefined;
 }
@@ -31,6 +35,7 @@ interface StoredCandidate extends KnownScales {
   /** Absent: the weights rounded to nearest, made again when wanted. */
   readonly codes?: Int8Array | Uint8Array;
   readonly bias?: Float32Array | undefined;
+  readonly input?: GridWithRange | undefined;
   readonly errors?: OutputErrors | undefined;
 }
 
@@ -38,6 +43,7 @@ export interface LayerCandidateOptions {
   readonly weights: RecipeQuantization['weights'];
   readonly activations: RecipeQuantization['activations'];
   readonly optimizer: RecipeOptimizer;
+  readonly factory: RunnerFactory;
   readonly cache: MeasurementCache;
   /** What all candidates depend on: model, data, version. */
   readonly scope: Readonly<Record<string, unknown>>;
@@ -68,49 +74,53 @@ export class LayerCandidates {
 
   /**
    * Width of the input that a candidate is fitted to; undefined: the input as it is. Where the input is narrow its rounding
-   * and clipping shift the output enough for the fit to make up for; at 8 bits they are lost in those of the weights.
+   * and clipping shift the output enough for the fit to make up for; at 8 bits they are lost in those of the weights. AdaQuant
+   * learns the grid of every input, whatever its width.
    */
   fittedInput(activationBits: number | undefined): number | undefined {
-    return this.optimizes && activationBits !== undefined && activationBits < FINE_INPUT_BITS
-      ? activationBits
-      : undefined;
+    const end = fitsOnColumns(this.options) ? FLOAT_BITS : FINE_INPUT_BITS;
+    return this.optimizes && activationBits !== undefined && activationBits < end ? activationBits : undefined;
   }
 
-  /** Optimises a candidate on the moments of the layer's input, seen through its quantiser where it is narrow, and keeps it. */
-  optimize(
+  /**
+   * Optimises a candidate on what is known of the layer's input, seen through its quantiser where it is fitted to one, and
+   * keeps it with the grid that was learned.
+   *
+   * @param grid of the input at `activationBits`, as calibration gave it
+   */
+  async optimize(
     layer: Layer,
     bits: number,
     pattern: SparsityChoice | undefined,
-    moments: LayerMoments | undefined,
+    data: FitData,
     activationBits?: number,
-  ): void {
-    const { weights, optimizer } = this.options;
+    grid?: GridWithRange,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
-    const mask = pruned?.mask ?? this.options.maskOf?.(layer);
-    const found = optimizeLayer(layer, {
-      bits,
-      granularity: weights.granularity,
-      symmetric: weights.symmetric,
-      blockSize: weights.blockSize,
-      method: optimizer.method,
-      moments,
-      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
-      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data }),
-      ...(mask === undefined ? {} : { mask }),
-    });
-    this.keep(
-      this.key(layer, bits, pattern, activationBits),
-      found.weight,
-      found.bias,
-      found.errors.heldOut ?? found.errors.fit,
+    const fitted = await fitLayer(
+      layer,
+      this.options,
+      data,
+      {
+        weightBits: bits,
+        activationBits: activationBits ?? FLOAT_BITS,
+        grid,
+        weight: pruned?.weight,
+        mask: pruned?.mask ?? this.options.maskOf?.(layer),
+      },
+      this.options.factory,
+      signal,
     );
+    this.keep(this.key(layer, bits, pattern, activationBits), fitted, grid);
   }
 
   quantize(layer: Layer, bits: number, pattern?: SparsityChoice, activationBits?: number): LayerCandidate {
     const key = this.key(layer, bits, pattern, activationBits);
     const known = this.options.cache.get<StoredCandidate>(key);
     if (known?.codes !== undefined) {
-      return { weight: this.restore(layer, bits, known, known.codes), bias: known.bias, errors: known.errors };
+      const { bias, input, errors } = known;
+      return { weight: this.restore(layer, bits, known, known.codes), bias, input, errors };
     }
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
     const source = pruned?.layer ?? layer;
@@ -125,14 +135,14 @@ export class LayerCandidates {
       const stored: StoredCandidate = { scales: Array.from(scales), zeroPoints: Array.from(zeroPoints), range, sqnr };
       this.options.cache.put(key, stored);
     }
-    return { weight: { ...weight, layer: layer.name }, bias: pruned?.bias, errors: undefined };
+    return { weight: { ...weight, layer: layer.name }, bias: pruned?.bias, input: undefined, errors: undefined };
   }
 
   /** Parameters of a candidate in float, as the sensitivity scan feeds them. */
   parametersOf(layer: Layer, { weightBits, activationBits, pattern }: WidthPair): CandidateLayer {
     if (weightBits < FLOAT_BITS) {
-      const { weight, bias } = this.quantize(layer, weightBits, pattern, activationBits);
-      return { weight: dequantizeWeight(weight), bias };
+      const { weight, bias, input } = this.quantize(layer, weightBits, pattern, activationBits);
+      return { weight: dequantizeWeight(weight), bias, input };
     }
     const pruned = pattern === undefined ? undefined : this.options.prunedOf?.(layer, pattern);
     const matrix = weightAsMatrix(layer);
@@ -152,21 +162,24 @@ export class LayerCandidates {
     return this.options.cache.get<StoredCandidate>(this.key(layer, bits, pattern, activationBits))?.errors;
   }
 
-  private keep(
-    key: CacheKey,
-    weight: QuantizedWeight,
-    bias: Float32Array | undefined,
-    errors: OutputErrors | undefined,
-  ): void {
-    const { scales, zeroPoints, range, sqnr, codes, qmin } = weight;
+  /** The grid of the input that was learned with a candidate; undefined: that of the calibration. */
+  inputOf(layer: Layer, { weightBits, activationBits, pattern }: WidthPair): GridWithRange | undefined {
+    return weightBits < FLOAT_BITS
+      ? this.options.cache.get<StoredCandidate>(this.key(layer, weightBits, pattern, activationBits))?.input
+      : undefined;
+  }
+
+  private keep(key: CacheKey, { found, grid }: FittedLayer, given: GridWithRange | undefined): void {
+    const { scales, zeroPoints, range, sqnr, codes, qmin } = found.weight;
     const stored: StoredCandidate = {
       scales: Array.from(scales),
       zeroPoints: Array.from(zeroPoints),
       range,
       sqnr,
       codes: qmin < 0 ? Int8Array.from(codes) : Uint8Array.from(codes),
-      bias,
-      errors,
+      bias: found.bias,
+      input: grid === given ? undefined : grid,
+      errors: found.errors.heldOut ?? found.errors.fit,
     };
     this.options.cache.put(key, stored);
   }
@@ -184,7 +197,7 @@ export class LayerCandidates {
   ): CacheKey {
     const input = this.fittedInput(activationBits);
     const { activations } = this.options;
-    const { granularity, symmetric, range, blockSize } = this.options.weights;
+    const { granularity, symmetric, range, percentile, power, blockSize } = this.options.weights;
     const { method, iterations } = this.options.optimizer;
     return cacheKey({
       ...this.options.scope,
@@ -194,9 +207,12 @@ export class LayerCandidates {
       granularity,
       symmetric,
       range: method === 'rtn' ? range : null,
+      ...(method === 'rtn' && range === 'percentile' ? { percentile } : {}),
+      ...(method === 'rtn' && range === 'lp' ? { power } : {}),
       method,
       iterations: method === 'adaquant' ? iterations : null,
       ...(blockSize === undefined ? {} : { blockSize }),
+      ...(fitsOnColumns(this.options) ? { fitted: WITH_INPUTS } : {}),
       ...(pattern === undefined ? {} : { pattern: patternKey(pattern) }),
       ...(input === undefined ? {} : { input, activations: { ...activations, bits: null } }),
     });

@@ -11,7 +11,9 @@ import {
   dataInputName,
   momentsBytes,
   momentsSources,
+  sampledBytes,
   SourceReader,
+  type ColumnWish,
   type MomentsSource,
   type SampledInput,
   waitingBytes,
@@ -46,7 +48,7 @@ export interface LayerMomentsOptions {
   /** As in `MomentsOptions`. */
   readonly heldOutEvery?: number;
   /** Raw columns to hand out beside the moments. @default 0 */
-  readonly sampledColumns?: number;
+  readonly sampledColumns?: ColumnWish;
   readonly factory: RunnerFactory;
   readonly signal: AbortSignal | undefined;
 }
@@ -57,6 +59,8 @@ export interface MeasuredLayer {
   readonly moments: LayerMoments;
   /** Where `sampledColumns` asks for them. */
   readonly sampled: SampledInput | undefined;
+  /** What made the moments, for fits on them. Only while the visit lasts. */
+  readonly products: MatrixProducts;
 }
 
 export interface LayerMomentsResult {
@@ -95,7 +99,7 @@ export async function forEachLayerMoments(
           if (result === undefined) {
             refused.set(layer.name, 'its input has a shape that does not fit its weight');
           } else {
-            await visit({ layer, ...result });
+            await visit({ layer, ...result, products });
           }
         }
         throwIfCancelled(signal);
@@ -146,7 +150,7 @@ function packSources(
       }
       continue;
     }
-    const waiting = waitingBytes(source, isTwofold, heldOutEvery !== 0);
+    const waiting = waitingBytes(source, isTwofold, heldOutEvery !== 0) + sampledBytes(source, options.sampledColumns);
     if (used + bytes + waiting > limit || (values.size >= VALUES_PER_RUN && !values.has(source.value))) {
       groups.push([]);
       used = 0;

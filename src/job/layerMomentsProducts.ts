@@ -25,15 +25,18 @@ export class RuntimeProducts implements MatrixProducts {
   }
 
   async addProduct(a: Float64Array, b: Float64Array, rows: number, width: number, sums: Float64Array): Promise<void> {
-    const dims = [rows, width];
-    const feeds = new Map([
-      ['a', { type: DataType.DOUBLE, dims, data: a }],
-      ['b', { type: DataType.DOUBLE, dims, data: b }],
-    ]);
-    const product = (await this.runner.run(feeds)).get('product')!.data as Float64Array;
+    const product = await this.product(a, b, rows, rows, width);
     for (let i = 0; i < sums.length; i++) {
       sums[i]! += product[i]!;
     }
+  }
+
+  async product(a: Float64Array, b: Float64Array, rows: number, columns: number, width: number): Promise<Float64Array> {
+    const feeds = new Map([
+      ['a', { type: DataType.DOUBLE, dims: [rows, width], data: a }],
+      ['b', { type: DataType.DOUBLE, dims: [columns, width], data: b }],
+    ]);
+    return (await this.runner.run(feeds)).get('product')!.data as Float64Array;
   }
 
   close(): Promise<void> {

@@ -10,7 +10,9 @@ import {
   dataInputName,
   momentsBytes,
   momentsSources,
+  sampledBytes,
   SourceReader,
+  type ColumnWish,
   type MomentsSource,
   type SampledInput,
 } from './layerMomentsSource';
@@ -33,7 +35,7 @@ export interface SequentialOptions {
   /** As in `MomentsOptions`. */
   readonly heldOutEvery?: number;
   /** Raw columns to hand out beside the moments. @default 0 */
-  readonly sampledColumns?: number;
+  readonly sampledColumns?: ColumnWish;
   readonly factory: RunnerFactory;
   readonly log?: (line: string) => void;
   readonly signal: AbortSignal | undefined;
@@ -47,8 +49,12 @@ export interface SequentialLayer {
   readonly refusal: string | undefined;
   /** Where `sampledColumns` asks for them; X̂ before the layer's own quantiser. */
   readonly sampled: SampledInput | undefined;
+  /** Samples that moments and columns are of. */
+  readonly samples: number;
   /** The moments with another quantiser (or none) in front of the layer. Only while the visit lasts. */
   momentsWith(grid: QuantGrid | undefined): Promise<LayerMoments | undefined>;
+  /** What makes the moments, for fits on them. Only while the visit lasts. */
+  readonly products: MatrixProducts;
 }
 
 export interface SequentialResult {
@@ -228,6 +234,7 @@ class Walk {
         }
         continue;
       }
+      bytes += sampledBytes(source, this.options.sampledColumns);
       if (used + bytes > memoryLimit / 2) {
         parts.push({ sources: [], without: new Map() });
         used = 0;
@@ -259,7 +266,9 @@ class Walk {
           moments: result?.moments,
           refusal: result === undefined ? 'its input has a shape that does not fit its weight' : undefined,
           sampled: result?.sampled,
+          samples: this.samples,
           momentsWith,
+          products: this.products,
         });
       }
     }
@@ -269,7 +278,9 @@ class Walk {
         moments: undefined,
         refusal,
         sampled: undefined,
+        samples: this.samples,
         momentsWith: () => Promise.resolve(undefined),
+        products: this.products,
       });
     }
     return measured;
@@ -302,7 +313,7 @@ class Walk {
   private async read(
     source: MomentsSource,
     heldOutEvery: number | undefined,
-    sampledColumns: number,
+    sampledColumns: ColumnWish,
   ): ReturnType<SourceReader['finish']> {
     const reader = new SourceReader(source, {
       samples: this.samples,

@@ -35,6 +35,18 @@ export interface SampledInput {
   readonly compressed: SampledColumns;
 }
 
+/** Raw columns to hand out beside the moments: as many for every input, or by what the input is. */
+export type ColumnWish = number | ((layout: InputLayout) => number);
+
+export function columnsOf(wish: ColumnWish | undefined, layout: InputLayout): number {
+  return typeof wish === 'function' ? wish(layout) : (wish ?? 0);
+}
+
+/** Bytes of the raw columns of one source, in both networks. */
+export function sampledBytes({ layout }: MomentsSource, wish: ColumnWish | undefined): number {
+  return 2 * Float32Array.BYTES_PER_ELEMENT * layout.groups * layout.size * columnsOf(wish, layout);
+}
+
 /** Name of the value that a layer's node reads as data. */
 export function dataInputName(layer: Layer): string | undefined {
   return layer.node.inputs[layer.dataInputIndex]?.name;
@@ -113,7 +125,7 @@ export interface SourceReaderOptions {
   /** As in `MomentsOptions`. */
   readonly heldOutEvery: number | undefined;
   /** Raw columns to keep beside the moments; 0 keeps none. */
-  readonly sampledColumns: number;
+  readonly sampledColumns: ColumnWish;
   readonly products: MatrixProducts;
 }
 
@@ -129,13 +141,13 @@ export class SourceReader {
     private readonly options: SourceReaderOptions,
   ) {
     this.layer = source.layers[0]!;
-    const { samples, heldOutEvery, sampledColumns, products } = options;
+    const { samples, heldOutEvery, products } = options;
     this.accumulator = momentsAccumulator(this.layer, {
       positionsPerSample: positionsPerSample(source.layout.size, samples),
       products,
       ...(heldOutEvery === undefined ? {} : { heldOutEvery }),
     })!;
-    this.target = sampledColumns > 0 ? this.sampler() : undefined;
+    this.target = columnsOf(options.sampledColumns, source.layout) > 0 ? this.sampler() : undefined;
   }
 
   /**
@@ -166,6 +178,6 @@ export class SourceReader {
 
   private sampler(): ColumnSampler | undefined {
     const { samples, sampledColumns } = this.options;
-    return columnSampler(this.layer, { columns: sampledColumns, samples });
+    return columnSampler(this.layer, { columns: columnsOf(sampledColumns, this.source.layout), samples });
   }
 }

@@ -13,7 +13,6 @@ import type { Batch } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { createRunner } from '../runtime/createRunner';
 import { floatTensorData, floatValues } from './floatTensor';
-import { FINE_INPUT_BITS } from './layerCandidates';
 import type { CandidateMeasurement } from './jobTypes';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
 import type { LossSum, NetworkLoss } from './networkLoss';
@@ -42,6 +41,8 @@ export interface SensitivityOptions {
   readonly loss: NetworkLoss;
   /** What a candidate makes of a layer. */
   readonly candidateOf: (layer: Layer, pair: WidthPair) => CandidateLayer;
+  /** Width of the input that a candidate is fitted to, undefined: the input as it is. Candidates fitted to the same share weight and bias. */
+  readonly fittedInput: (activationBits: number) => number | undefined;
   /** Bytes of activations that may be held at a time. */
   readonly memoryLimit: number;
   readonly factory: RunnerFactory;
@@ -72,6 +73,8 @@ export interface CandidateLayer {
   readonly weight: Float32Array;
   /** One per output channel; undefined: as it is. */
   readonly bias: Float32Array | undefined;
+  /** Grid of its input where it has one of its own; undefined: that of the target at the candidate's width. */
+  readonly input?: GridWithRange | undefined;
 }
 
 /** Enough to see how much a sample takes; a whole batch of a large network may already be over the limit. */
@@ -84,6 +87,12 @@ interface Suffix {
   readonly weightName: string;
   readonly biasName: string | undefined;
   readonly inputName: string | undefined;
+}
+
+/** What a candidate feeds to a suffix, and the grid of its input where it has one of its own. */
+interface Parameters {
+  readonly tensors: Batch;
+  readonly input: GridWithRange | undefined;
 }
 
 /** Sums of one layer over one turn of samples, keyed "weightBits/activationBits", as they lie in the cache. */
@@ -243,9 +252,10 @@ class Scan {
     const { layer } = target;
     const suffix = await this.suffix(layer, cut);
     try {
-      const parameters = new Map<string, Batch>();
+      const parameters = new Map<string, Parameters>();
+      const keyOf = (pair: WidthPair): string => weightKey(pair, this.options.fittedInput(pair.activationBits));
       for (const pair of missing) {
-        const key = weightKey(pair);
+        const key = keyOf(pair);
         if (!parameters.has(key)) {
           parameters.set(key, this.parametersOf(target, pair, suffix));
         }
@@ -259,11 +269,15 @@ class Scan {
             : this.options.dataset.labels(range.start, range.count);
         for (const activationBits of new Set(missing.map((pair) => pair.activationBits))) {
           const feeds = feedsFor(suffix.runner, batch);
-          if (suffix.inputName !== undefined) {
-            feeds.set(suffix.inputName, quantizedInput(target, batch, activationBits));
-          }
+          let fed: GridWithRange | 'none' | undefined = 'none';
           for (const pair of missing.filter((candidate) => candidate.activationBits === activationBits)) {
-            for (const [name, tensor] of parameters.get(weightKey(pair))!) {
+            const { tensors, input } = parameters.get(keyOf(pair))!;
+            const grid = activationBits >= 32 ? undefined : (input ?? target.grids.get(activationBits));
+            if (suffix.inputName !== undefined && grid !== fed) {
+              feeds.set(suffix.inputName, quantizedInput(target, batch, grid));
+              fed = grid;
+            }
+            for (const [name, tensor] of tensors) {
               feeds.set(name, tensor);
             }
             const outputs = await suffix.runner.run(feeds, this.outputNames);
@@ -333,7 +347,7 @@ class Scan {
   }
 
   /** Weight and bias of a candidate as the suffix takes them. */
-  private parametersOf(target: SensitivityTarget, pair: WidthPair, suffix: Suffix): Batch {
+  private parametersOf(target: SensitivityTarget, pair: WidthPair, suffix: Suffix): Parameters {
     const { layer } = target;
     const { tensor, shape } = layer.weight;
     const candidate = this.options.candidateOf(layer, pair);
@@ -343,7 +357,7 @@ class Scan {
       const values = candidate.bias ?? bias.toFloat32();
       parameters.set(suffix.biasName, floatTensorData(bias.dataType, bias.dims, values));
     }
-    return parameters;
+    return { tensors: parameters, input: candidate.input };
   }
 
   private readonly create = (inputs: readonly string[], outputs: readonly string[]): Promise<InferenceRunner> => {
@@ -398,17 +412,16 @@ function pairKey(pair: WidthPair): string {
   return pair.pattern === undefined ? widths : `${widths} ${patternKey(pair.pattern)}`;
 }
 
-/** Candidates that differ only in their input share weight and bias, but where the input is narrow: they may be fitted to it. */
-function weightKey({ weightBits, activationBits, pattern }: WidthPair): string {
-  return `${weightBits} ${Math.min(activationBits, FINE_INPUT_BITS)} ${patternKey(pattern)}`;
+/** Candidates that differ only in their input share weight and bias, but where they are fitted to it. */
+function weightKey({ weightBits, pattern }: WidthPair, fittedInput: number | undefined): string {
+  return `${weightBits} ${fittedInput} ${patternKey(pattern)}`;
 }
 
-function quantizedInput(target: SensitivityTarget, batch: Batch, bits: number): TensorData {
+function quantizedInput(target: SensitivityTarget, batch: Batch, grid: GridWithRange | undefined): TensorData {
   const name = target.layer.node.inputs[target.layer.dataInputIndex]?.name ?? '';
   const input = batch.get(name);
   invariant(input !== undefined, `the input ${name} of layer ${target.layer.name} is not at hand`);
-  const grid = target.grids.get(bits);
-  if (bits >= 32 || grid === undefined) {
+  if (grid === undefined) {
     return input;
   }
   const values = floatValues(input);

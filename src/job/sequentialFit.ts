@@ -1,12 +1,15 @@
 import { weightAsMatrix, weightToMatrix } from '../analysis';
-import type { Layer } from '../analysis';
-import { biasRefusal, chooseActivationGrid, dequantizeWeight, optimizeLayer } from '../methods';
+import type { RunnerFactory } from '../analysis';
+import { biasRefusal, chooseActivationGrid, dequantizeWeight } from '../methods';
 import type { GridWithRange, LayerMoments, OptimizedWeight } from '../methods';
 import { gridRange } from '../kernels';
 import type { QuantGrid } from '../kernels';
+import { fitColumns, fitLayer, fitsOnColumns } from './fitLayer';
+import type { FittedLayer } from './fitLayer';
 import { FINE_INPUT_BITS } from './layerCandidates';
 import type { SequentialLayer } from './layerMomentsSequential';
 import { dataInputName } from './layerMomentsSource';
+import type { ColumnWish } from './layerMomentsSource';
 import type { RecipeQuantization } from './recipe/recipe';
 import type { PrunedWeight } from './sparsity/prunedWeight';
 
@@ -25,20 +28,24 @@ export interface FitWish {
   readonly pruned: PrunedWeight | undefined;
 }
 
-export interface FittedLayer {
-  readonly found: OptimizedWeight;
-  readonly grid: GridWithRange | undefined;
+/** Columns of every input that a walk is to hand out for {@link SequentialFit}. */
+export function sequentialColumns(quantization: RecipeQuantization, memoryLimit: number): ColumnWish {
+  return fitsOnColumns(quantization) ? (layout) => fitColumns(quantization, layout, memoryLimit) : SCANNED_COLUMNS;
 }
 
 /**
  * Fits layers that are visited in running order: weights on the moments of the input as the compressed network gives it, in
- * turn with the grid of that input, which is searched for the least error of the layer's output. Layers that read the same
+ * turn with the grid of that input, which is searched for the least error of the layer's output; AdaQuant learns both at once. Layers that read the same
  * value at the same width share one grid, that of the first: they share one quantiser in the exported network.
  */
 export class SequentialFit {
   private readonly chosen = new Map<string, GridWithRange>();
 
-  constructor(private readonly quantization: RecipeQuantization) {}
+  constructor(
+    private readonly quantization: RecipeQuantization,
+    private readonly factory: RunnerFactory,
+    private readonly signal?: AbortSignal,
+  ) {}
 
   /** @param moments of the visited layer, not undefined */
   async fit(visited: SequentialLayer, moments: LayerMoments, wish: FitWish): Promise<FittedLayer> {
@@ -46,21 +53,26 @@ export class SequentialFit {
     const key = JSON.stringify([dataInputName(layer), wish.activationBits]);
     const shared = this.chosen.get(key);
     if (shared !== undefined) {
-      return { found: this.weights(layer, (await visited.momentsWith(shared)) ?? moments, wish), grid: shared };
+      const seen = (await visited.momentsWith(shared)) ?? moments;
+      return await this.weights(visited, seen, { ...wish, grid: shared }, false);
     }
-    let best: FittedLayer = { found: this.weights(layer, moments, wish), grid: wish.grid };
-    if (this.searches(wish) && visited.sampled !== undefined) {
+    let best = await this.weights(visited, moments, wish);
+    if (fitsOnColumns(this.quantization)) {
+      if (best.grid !== undefined) {
+        this.chosen.set(key, best.grid);
+      }
+    } else if (this.searches(wish) && visited.sampled !== undefined) {
       for (let i = 0; i < RESCANS; i++) {
         const grid = this.scan(visited, best, wish);
         const other = sameGrid(grid, best.grid) ? undefined : await visited.momentsWith(grid);
         if (other === undefined) {
           break;
         }
-        const found = this.weights(layer, other, wish);
-        if (!(errorOf(found) < errorOf(best.found))) {
+        const next = await this.weights(visited, other, { ...wish, grid });
+        if (!(errorOf(next.found) < errorOf(best.found))) {
           break;
         }
-        best = { found, grid };
+        best = next;
       }
       this.chosen.set(key, best.grid!);
     }
@@ -69,7 +81,7 @@ export class SequentialFit {
 
   private searches({ grid, activationBits }: FitWish): boolean {
     const { method } = this.quantization.optimizer;
-    return grid !== undefined && activationBits < FINE_INPUT_BITS && (method === 'gram' || method === 'adaquant');
+    return grid !== undefined && activationBits < FINE_INPUT_BITS && method === 'gram';
   }
 
   private scan({ layer, sampled }: SequentialLayer, { found, grid }: FittedLayer, wish: FitWish): GridWithRange {
@@ -90,19 +102,28 @@ export class SequentialFit {
     return { ...choice.grid, ...gridRange(choice.grid) };
   }
 
-  private weights(layer: Layer, moments: LayerMoments, { weightBits, pruned }: FitWish): OptimizedWeight {
-    const { weights, optimizer } = this.quantization;
-    return optimizeLayer(layer, {
-      bits: weightBits,
-      granularity: weights.granularity,
-      symmetric: weights.symmetric,
-      blockSize: weights.blockSize,
-      method: optimizer.method,
-      moments,
-      refitBias: biasRefusal(layer) === undefined,
-      ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
-      ...(pruned === undefined ? {} : { weight: pruned.weight, target: weightAsMatrix(layer).data, mask: pruned.mask }),
-    });
+  private async weights(
+    { layer, sampled, samples, products }: SequentialLayer,
+    moments: LayerMoments,
+    { weightBits, activationBits, grid, pruned }: FitWish,
+    learnsGrid = true,
+  ): Promise<FittedLayer> {
+    return await fitLayer(
+      layer,
+      this.quantization,
+      { moments, sampled, samples, products },
+      {
+        weightBits,
+        activationBits,
+        grid,
+        learnsGrid,
+        refitBias: biasRefusal(layer) === undefined,
+        weight: pruned?.weight,
+        mask: pruned?.mask,
+      },
+      this.factory,
+      this.signal,
+    );
   }
 }
 

@@ -33,6 +33,8 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         granularity: weights?.granularity ?? 'per-channel',
         symmetric: weights?.symmetric ?? true,
         range: weights?.range ?? 'output-mse',
+        percentile: weights?.percentile ?? 99.9,
+        power: weights?.power ?? 2.4,
         blockSize: weights?.blockSize ?? undefined,
       },
       activations: {
@@ -73,6 +75,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
     tuning: {
       bias: written.tuning?.bias ?? written.pipeline === 'advanced',
       batchNorm: written.tuning?.batchNorm ?? written.pipeline !== undefined,
+      inputRanges: written.tuning?.inputRanges ?? false,
     },
     pipeline: written.pipeline,
     layers: Object.entries(written.layers ?? {}).map(([pattern, override]) => ({

@@ -53,6 +53,8 @@ export interface Preprocess {
 
 export type RangeMethod = 'min-max' | 'averaged-min-max' | 'percentile' | 'mse' | 'lp' | 'analytic';
 
+export type WeightRangeMethod = 'min-max' | 'percentile' | 'mse' | 'lp' | 'analytic' | 'output-mse';
+
 export type ExportFormat = 'qdq' | 'matmulnbits';
 
 export interface RecipeQuantization {
@@ -63,7 +65,11 @@ export interface RecipeQuantization {
     readonly bits: readonly number[];
     readonly granularity: 'per-channel' | 'per-tensor';
     readonly symmetric: boolean;
-    readonly range: 'min-max' | 'mse' | 'output-mse';
+    readonly range: WeightRangeMethod;
+    /** For `percentile`: share of the weights inside the range, in percent, e.g. 99.9. */
+    readonly percentile: number;
+    /** For `lp`: power of the error. */
+    readonly power: number;
     /** Elements of the reduction axis of MatMul and Gemm weights that share a scale; undefined: as `granularity` says. */
     readonly blockSize: number | undefined;
   };
@@ -135,6 +141,8 @@ export interface RecipeTuning {
   readonly bias: boolean;
   /** Mean and variance of each layer's output channels, restored to those of the float network. */
   readonly batchNorm: boolean;
+  /** Ranges of narrow inputs moved together to the least loss of the network. */
+  readonly inputRanges: boolean;
 }
 
 export interface RecipeBudget {

@@ -141,10 +141,26 @@ const quantization = Type.Object(
             }),
           ),
           range: Type.Optional(
-            Type.Enum(['min-max', 'mse', 'output-mse'], {
+            Type.Enum(['min-max', 'percentile', 'mse', 'lp', 'analytic', 'output-mse'], {
               default: 'output-mse',
               description:
-                'How the scale is chosen: from the extremes; by the smallest squared error of the weights; or by the smallest squared error of the layer output on calibration data.',
+                'How the scale is chosen where codes are rounded to nearest; the other optimizers find their own. `min-max`: the extremes. `percentile`: that of the weights. `mse`: the smallest squared error of the weights. `lp`: their smallest error to the given power. `analytic`: the best threshold of a Laplace or normal distribution of the same spread. `output-mse`: the smallest squared error of the layer output on calibration data.',
+            }),
+          ),
+          percentile: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 50,
+              maximum: 100,
+              default: 99.9,
+              description: 'For the range `percentile`: share of the weights inside the range, in percent.',
+            }),
+          ),
+          power: Type.Optional(
+            Type.Number({
+              minimum: 0.5,
+              maximum: 10,
+              default: 2.4,
+              description: 'For the range `lp`: power of the error; larger ones clip less.',
             }),
           ),
           blockSize: Type.Optional(
@@ -257,7 +273,7 @@ const quantization = Type.Object(
             Type.Enum(['rtn', 'gptq', 'gram', 'adaquant'], {
               default: 'gram',
               description:
-                '`gram`: GPTQ rounding, coordinate descent on the codes and a refit of scales and biases, on the second moments of the inputs. `gptq`: its rounding alone. `adaquant`: Adam on weights, scales and biases, as published. `rtn`: round to the nearest code of the grid.',
+                '`gram`: GPTQ rounding, coordinate descent on the codes and a refit of scales and biases, on the second moments of the inputs. `gptq`: its rounding alone. `adaquant`: Adam on weights, scales, biases and the grid of the input, counting only what a Relu or Clip behind the layer lets through, as published. `rtn`: round to the nearest code of the grid.',
             }),
           ),
           mode: Type.Optional(
@@ -426,6 +442,13 @@ const tuning = Type.Object(
         default: false,
         description:
           'Restore mean and variance of every output channel to those of the float network, by scales and biases alone.',
+      }),
+    ),
+    inputRanges: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Move the ranges of inputs below 8 bits, all together, to where the loss of the whole network is least (the joint search of LAPQ). Takes some hundred runs of the network over the calibration samples.',
       }),
     ),
   },

@@ -176,7 +176,7 @@ export const reportSchema = Type.Object(
       Type.Array(
         Type.Object(
           {
-            name: Type.String({ description: 'rounded, optimised, statistics tuned, bias tuned…' }),
+            name: Type.String({ description: 'rounded, optimised, statistics tuned, input ranges tuned, bias tuned…' }),
             undone: Type.Optional(Type.Boolean({ description: 'True: it raised the loss and was taken back.' })),
             loss: Type.Number({ description: 'Of the network after the step against the float one, simulated.' }),
             accuracy: Type.Optional(Type.Number({ description: 'Its metric on the evaluation data, simulated.' })),

@@ -102,6 +102,14 @@ export function adaquantRows(
         scale * dotProduct(upstream, wide, steps, at, size) + bias * (upstream[wide + size] ?? 0) * (withBias ? 1 : 0);
       const linear = scale * dotProduct(c, wide, steps, at, size) + (withBias ? bias * c[wide + size]! : 0);
       loss += gradientPart / 2 + (powers[row]! - linear) / layerRows;
+      if (mask !== undefined) {
+        // Pruned weights are no variables: neither they nor the range may follow them.
+        for (let j = 0; j < size; j++) {
+          if (mask[at + j] === 0) {
+            upstream[wide + j] = 0;
+          }
+        }
+      }
       if (start.symmetric) {
         rangeState.gradients[0]! += scaleGradientInto(
           weights,

@@ -6,7 +6,8 @@ import {
   dotProduct,
   rowProductInto,
 } from '../../kernels';
-import type { InputMoments } from '../moments';
+import type { InputMoments, MatrixProducts } from '../moments';
+import { choleskyBy, rowProducts, symmetricProducts } from './longRows';
 
 /** Of conjugate gradients: enough where columns are well conditioned, a good part of the way elsewhere. */
 const LARGEST_STEPS = 20;
@@ -20,6 +21,12 @@ export interface ProblemOptions {
   readonly actOrder: boolean;
 }
 
+/** Lᵀ of G in the order of rounding, see `nearestPlaneInto`. */
+export interface Factorised {
+  readonly order: Int32Array;
+  readonly factor: Float64Array;
+}
+
 /**
  * The least-squares problem of the rows of one group: û G ûᵀ − 2 c ûᵀ with G = X̂ X̂ᵀ / N and c = w X X̂ᵀ / N, both about the
  * mean where the bias is free. λ |û − w₀|², λ = damp · mean diagonal, is added: it settles columns the data says nothing
@@ -31,7 +38,7 @@ export class GroupProblem {
   readonly gram: Float64Array;
   private readonly lambda: number;
   private correlated: { readonly count: number; readonly columns: Int32Array } | undefined;
-  private ordered: { readonly order: Int32Array; readonly factor: Float64Array } | undefined;
+  private ordered: Factorised | undefined;
 
   constructor(
     private readonly moments: InputMoments,
@@ -58,29 +65,58 @@ export class GroupProblem {
   }
 
   /** Lᵀ of G in the order of rounding, see `nearestPlaneInto`. */
-  factorised(): { readonly order: Int32Array; readonly factor: Float64Array } {
+  factorised(): Factorised {
     if (this.ordered !== undefined) {
       return this.ordered;
     }
+    const order = this.roundingOrder();
+    const factor = new Float64Array(this.size * this.size);
+    for (let extra = 0; ; extra = extra === 0 ? this.lambda : extra * 10) {
+      this.permutedInto(factor, order, extra);
+      if (choleskyInto(factor, this.size)) {
+        return this.keepFactor(order, factor);
+      }
+    }
+  }
+
+  /** {@link factorised} by products of matrices; it is at hand afterwards. */
+  async factorisedBy(products: MatrixProducts): Promise<Factorised> {
+    if (this.ordered !== undefined) {
+      return this.ordered;
+    }
+    const order = this.roundingOrder();
+    const factor = new Float64Array(this.size * this.size);
+    for (let extra = 0; ; extra = extra === 0 ? this.lambda : extra * 10) {
+      this.permutedInto(factor, order, extra);
+      if (await choleskyBy(products, factor, this.size)) {
+        return this.keepFactor(order, factor);
+      }
+    }
+  }
+
+  private roundingOrder(): Int32Array {
     const { size, gram } = this;
     const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
     if (this.options.actOrder) {
       // The last is rounded first: most power last, and among equals the smaller index last.
       order.sort((a, b) => gram[a * size + a]! - gram[b * size + b]! || b - a);
     }
-    const factor = new Float64Array(size * size);
-    for (let extra = 0; ; extra = extra === 0 ? this.lambda : extra * 10) {
-      for (let p = 0; p < size; p++) {
-        const from = order[p]! * size;
-        for (let i = 0; i <= p; i++) {
-          factor[p * size + i] = gram[from + order[i]!]!;
-        }
-        factor[p * size + p]! += extra;
+    return order;
+  }
+
+  private permutedInto(factor: Float64Array, order: Int32Array, extra: number): void {
+    const { size, gram } = this;
+    for (let p = 0; p < size; p++) {
+      const from = order[p]! * size;
+      for (let i = 0; i <= p; i++) {
+        factor[p * size + i] = gram[from + order[i]!]!;
       }
-      if (choleskyInto(factor, size)) {
-        break;
-      }
+      factor[p * size + p]! += extra;
     }
+  }
+
+  private keepFactor(order: Int32Array, factor: Float64Array): Factorised {
+    const { size } = this;
     for (let p = 0; p < size; p++) {
       for (let i = p + 1; i < size; i++) {
         factor[p * size + i] = factor[i * size + p]!;
@@ -104,7 +140,7 @@ export class GroupProblem {
     centre: Float64Array,
     outOffset: number,
   ): void {
-    const { size, moments, options, lambda, gram } = this;
+    const { size, moments, gram } = this;
     const length = count * size;
     for (let i = 0; i < length; i++) {
       centre[outOffset + i] = weight[offset + i]!;
@@ -120,8 +156,64 @@ export class GroupProblem {
     }
     const rows = Float64Array.from(target.subarray(offset, offset + length));
     for (let r = 0; r < count; r++) {
+      rowProductInto(rows, r * size, size, moments.cross, c, outOffset + r * size);
+    }
+    this.settleTerms(rows, weight, offset, count, mask, c, centre, outOffset);
+  }
+
+  /** {@link linearTerms} of rows from anywhere, by products of matrices: c and û lie in the order of `rows`. */
+  async linearTermsBy(
+    products: MatrixProducts,
+    target: Float32Array,
+    weight: Float32Array,
+    rows: readonly number[],
+    mask: Uint8Array | undefined,
+  ): Promise<{ readonly c: Float64Array; readonly centre: Float64Array }> {
+    const { size, moments, gram } = this;
+    const rowsOf = (values: Float32Array): Float64Array[] =>
+      rows.map((row) => Float64Array.from(values.subarray(row * size, (row + 1) * size)));
+    const starts = rowsOf(weight);
+    const centre = new Float64Array(rows.length * size);
+    starts.forEach((row, at) => centre.set(row, at * size));
+    if (moments.cross === moments.gram && target === weight) {
+      return { c: await symmetricProducts(products, starts, gram, size), centre };
+    }
+    const c = await rowProducts(products, rowsOf(target), moments.cross, size);
+    await this.factorisedBy(products);
+    rows.forEach((row, at) => {
+      const own = Float64Array.from(target.subarray(row * size, (row + 1) * size));
+      const part = [c, centre].map((values) => values.subarray(at * size, (at + 1) * size)) as [
+        Float64Array,
+        Float64Array,
+      ];
+      this.settleTerms(
+        own,
+        weight.subarray(row * size, (row + 1) * size),
+        0,
+        1,
+        mask?.subarray(row * size, (row + 1) * size),
+        part[0],
+        part[1],
+        0,
+      );
+    });
+    return { c, centre };
+  }
+
+  /** From w S in `c` to c itself, and the best point without a grid. */
+  private settleTerms(
+    rows: Float64Array,
+    weight: Float32Array,
+    offset: number,
+    count: number,
+    mask: Uint8Array | undefined,
+    c: Float64Array,
+    centre: Float64Array,
+    outOffset: number,
+  ): void {
+    const { size, moments, options, lambda } = this;
+    for (let r = 0; r < count; r++) {
       const at = r * size;
-      rowProductInto(rows, at, size, moments.cross, c, outOffset + at);
       let shift = 0;
       if (options.centred) {
         for (let i = 0; i < size; i++) {

@@ -1,8 +1,10 @@
-export { optimizeLayer } from './optimizeLayer';
+export { optimizeLayer, optimizeLayerBy } from './optimizeLayer';
 export type { OptimizedWeight, OptimizeInput, OptimizeMethod, OutputErrors } from './optimizedWeight';
 export { chooseActivationGrid, type ActivationGridChoice, type ActivationGridOptions } from './chooseActivationGrid';
+export type { OutputBounds } from './adaquantGraph';
 export {
   adaquantOnColumns,
+  type ColumnActivation,
   type ColumnAdaquantOptions,
   type ColumnAdaquantResult,
   type ColumnData,

@@ -1,6 +1,6 @@
 import { codesToWeight, rowGroupOf, type Layer } from '../../analysis';
 import { decibels, signedRange, sumOfSquares, unsignedRange } from '../../kernels';
-import type { InputMoments, LayerMoments } from '../moments';
+import type { InputMoments, LayerMoments, MatrixProducts } from '../moments';
 import type { QuantizedWeight } from '../quantize';
 import { blockSizeOf } from '../quantize/blockGrids';
 import { optimizeBlocks } from './optimizeBlocks';
@@ -10,8 +10,9 @@ import { GroupProblem } from './groupProblem';
 import { biasOf, layerTask, type LayerTask } from './layerInput';
 import type { OptimizedWeight, OptimizeInput, OptimizeMethod } from './optimizedWeight';
 import { bestBias, rowError, targetRow, type TargetRow } from './rowErrors';
-import type { RowSet, SetSolution } from './rowSet';
-import { effortFor, solveGptq, solveGram } from './solveGram';
+import { roundRows, rowErrors, symmetricProducts, targetRows } from './longRows';
+import { leastError, type RowSet, type SetSolution } from './rowSet';
+import { descend, effortFor, gridsOf, solveGptq, solveGram } from './solveGram';
 
 /** λ over the mean diagonal of G. */
 const DAMP = 0.01;
@@ -21,6 +22,10 @@ const MORE_DAMP = [0.1, 1];
 /** Longer rows take the damping that was best, held-out columns judging, on the first few: trying all costs thrice the time. */
 const LONG_ROW = 1024;
 const TRIAL_ROWS = 16;
+/** Shorter rows fit into the cache with their matrix, and are as fast one by one. */
+const FEWEST_FOR_PRODUCTS = 384;
+/** Rows that are fitted together: bounds what waits for products. */
+const ROWS_TOGETHER = 128;
 /** Largest matrix fitted: 8192² float64 = 512 MB, twice. */
 const LARGEST = 8192;
 
@@ -38,6 +43,49 @@ const LARGEST = 8192;
  * `optimize/moments`.
  */
 export function optimizeLayer(layer: Layer, input: OptimizeInput): OptimizedWeight {
+  const plan = planFit(layer, input);
+  if ('weight' in plan) {
+    return plan;
+  }
+  const { fit, method, notes, sets } = plan;
+  for (let set = 0; set < sets; set++) {
+    fit.solve(set);
+  }
+  return fit.finish(method, notes);
+}
+
+/**
+ * {@link optimizeLayer} with large products of matrices made by someone faster: rows of 384 weights and more are fitted many at
+ * a time, which takes a fifth of the time at 4608. The same result but for the order of sums.
+ */
+export async function optimizeLayerBy(
+  products: MatrixProducts,
+  layer: Layer,
+  input: OptimizeInput,
+): Promise<OptimizedWeight> {
+  const plan = planFit(layer, input);
+  if ('weight' in plan) {
+    return plan;
+  }
+  const { fit, method, notes, sets } = plan;
+  if (fit.suitsProducts) {
+    await fit.solveBy(products);
+    return fit.finish(method, notes, await fit.measureBy(products));
+  }
+  for (let set = 0; set < sets; set++) {
+    fit.solve(set);
+  }
+  return fit.finish(method, notes);
+}
+
+interface FitPlan {
+  readonly fit: LayerFit;
+  readonly method: OptimizeMethod;
+  readonly notes: readonly string[];
+  readonly sets: number;
+}
+
+function planFit(layer: Layer, input: OptimizeInput): FitPlan | OptimizedWeight {
   const task = layerTask(layer, input);
   const notes = task.obstacle === undefined ? [] : [task.obstacle];
   let { moments } = input;
@@ -57,11 +105,7 @@ export function optimizeLayer(layer: Layer, input: OptimizeInput): OptimizedWeig
   if (blockSize !== undefined) {
     return optimizeBlocks(task, input, blockSize, moments, method, notes);
   }
-  const fit = new LayerFit(task, input, moments, method);
-  for (let set = 0; set < task.sets; set++) {
-    fit.solve(set);
-  }
-  return fit.finish(method, notes);
+  return { fit: new LayerFit(task, input, moments, method), method, notes, sets: task.sets };
 }
 
 /** What is found so far, in matrix order. */
@@ -108,8 +152,20 @@ class LayerFit {
     return fewest < FEW_COLUMNS * task.layout.columns && this.method === 'gram' ? [DAMP, ...MORE_DAMP] : [DAMP];
   }
 
-  solve(set: number): void {
-    const { task, moments, method } = this;
+  /** Whether rows are long, alone with their scale, and fitted by what products of matrices speed up. */
+  get suitsProducts(): boolean {
+    const { columns, rows } = this.task.layout;
+    return (
+      this.moments !== undefined &&
+      columns >= FEWEST_FOR_PRODUCTS &&
+      this.task.sets === rows &&
+      this.method !== 'adaquant'
+    );
+  }
+
+  /** The weights rounded to nearest at the scale of least weight error, written down for comparison; kept where they are all there is. */
+  private solvePlain(set: number): SetSolution | undefined {
+    const { task, moments } = this;
     const plainSet = this.rowSet(set, undefined);
     const plainSearch = new GridSearch(plainSet, task.bits, task.symmetric);
     const plainGrid = plainSearch.isEmpty ? plainSearch.at(1) : plainSearch.at(plainSearch.leastWeightedError(true));
@@ -117,9 +173,172 @@ class LayerFit {
     this.write(set, plain, this.plain, plain.grid.scale);
     if (plainSearch.isEmpty || moments === undefined) {
       this.keep(set, plain);
+      return undefined;
+    }
+    return plain;
+  }
+
+  /** All sets, many rows of a group at a time. */
+  async solveBy(products: MatrixProducts): Promise<void> {
+    const { task } = this;
+    for (let first = 0; first < task.sets;) {
+      const isTrial = first === 0 && this.tried.length > 1 && task.layout.columns > LONG_ROW;
+      const group = rowGroupOf(task.layout, first);
+      const rows: number[] = [];
+      for (let row = first; row < task.sets && rows.length < (isTrial ? TRIAL_ROWS : ROWS_TOGETHER); row++) {
+        if (rowGroupOf(task.layout, row) !== group) {
+          break;
+        }
+        rows.push(row);
+      }
+      await this.solveRows(products, group, rows);
+      first += rows.length;
+      if (isTrial) {
+        this.settleDamping();
+      }
+    }
+  }
+
+  private async solveRows(products: MatrixProducts, group: number, all: readonly number[]): Promise<void> {
+    const { method, tried } = this;
+    const moments = this.moments!;
+    const open = all.flatMap((row) => {
+      const plain = this.solvePlain(row);
+      return plain === undefined
+        ? []
+        : [{ row, plain, candidates: [] as { solution: SetSolution; damping?: number }[] }];
+    });
+    const rows = open.map(({ row }) => row);
+    await this.targetsBy(products, moments.fit[group]!, rows);
+    for (const damping of tried) {
+      const solutions = await this.fittedBy(products, group, rows, damping);
+      open.forEach(({ candidates }, at) => candidates.push({ solution: solutions[at]!, damping }));
+    }
+    if (tried.length === 1 && moments.heldOut === undefined) {
+      open.forEach(({ row, candidates }) => this.keep(row, candidates[0]!.solution));
       return;
     }
-    if (set === TRIAL_ROWS && this.tried.length > 1 && task.layout.columns > LONG_ROW) {
+    if (method !== 'rtn') {
+      open.forEach(({ plain, candidates }) => candidates.push({ solution: plain }));
+    }
+    const judge = (moments.heldOut ?? moments.fit)[group]!;
+    await this.targetsBy(products, judge, rows);
+    const errors = await rowErrors(
+      products,
+      judge,
+      open.flatMap(({ row, candidates }) =>
+        candidates.map(({ solution: { grid, steps } }) => {
+          const weight = steps.map((step) => grid.scale * step);
+          return { target: this.target(judge, row), weight, bias: this.biasFor(row, weight) };
+        }),
+      ),
+    );
+    let at = 0;
+    for (const { row, candidates } of open) {
+      let best = candidates[0]!.solution;
+      let bestError = Infinity;
+      for (const { solution, damping } of candidates) {
+        const error = errors[at++]!;
+        if (damping !== undefined) {
+          this.trialErrors[damping]! += error;
+        }
+        if (error < bestError) {
+          best = solution;
+          bestError = error;
+        }
+      }
+      this.keep(row, best);
+    }
+  }
+
+  /** The solutions of rows of one group at one damping. */
+  private async fittedBy(
+    products: MatrixProducts,
+    group: number,
+    rows: readonly number[],
+    damping: number,
+  ): Promise<SetSolution[]> {
+    const { task, method, input } = this;
+    const { columns: size } = task.layout;
+    const problem = this.problem(group, damping);
+    const { c, centre } = await problem.linearTermsBy(products, task.target, task.weight, rows, task.mask);
+    const sets = rows.map((row, at): RowSet => {
+      const own = task.weight.subarray(row * size, (row + 1) * size);
+      return {
+        size,
+        count: 1,
+        problems: [problem],
+        // Rounding to nearest starts from the weights themselves, whatever would be best for a compressed input.
+        centre: method === 'rtn' ? Float64Array.from(own) : centre.slice(at * size, (at + 1) * size),
+        c: c.slice(at * size, (at + 1) * size),
+        mask: task.mask?.subarray(row * size, (row + 1) * size),
+      };
+    });
+    const searches = sets.map((set) => new GridSearch(set, task.bits, task.symmetric));
+    if (method === 'rtn') {
+      return sets.map((set, at) => {
+        const grid = searches[at]!.leastOutputError();
+        return { grid, steps: roundToNearest(set, grid) };
+      });
+    }
+    const effort = effortFor(size, method === 'gptq' ? 0 : (input.iterations ?? 20));
+    const factor = await problem.factorisedBy(products);
+    const grids = searches.map((search) => gridsOf(search, effort));
+    const rounded = await roundRows(products, factor, sets, grids);
+    if (method === 'gptq') {
+      return rounded.map((solutions) => leastError(solutions));
+    }
+    const starts = rounded.map((solutions) =>
+      [...solutions].sort((a, b) => a.error - b.error).slice(0, effort.restarts),
+    );
+    const walked = await symmetricProducts(
+      products,
+      starts.flatMap((own) => own.map(({ steps }) => steps)),
+      problem.gram,
+      size,
+    );
+    let at = 0;
+    return starts.map((own, row) =>
+      leastError(
+        own.map((start) => {
+          const known = walked.slice(at * size, (at + 1) * size);
+          at++;
+          return descend(sets[row]!, start, effort, known);
+        }),
+      ),
+    );
+  }
+
+  private async targetsBy(products: MatrixProducts, moments: InputMoments, rows: readonly number[]): Promise<void> {
+    const { task } = this;
+    const { columns } = task.layout;
+    const known = this.targets.get(moments) ?? new Map<number, TargetRow>();
+    this.targets.set(moments, known);
+    const missing = rows.filter((row) => !known.has(row));
+    const found = await targetRows(
+      products,
+      moments,
+      missing.map((row) => ({
+        weight: Float64Array.from(task.target.subarray(row * columns, (row + 1) * columns)),
+        bias: task.bias[biasOf(task, row)]!,
+      })),
+    );
+    missing.forEach((row, at) => known.set(row, found[at]!));
+  }
+
+  private biasFor(row: number, weight: Float64Array): number {
+    const { task } = this;
+    const fit = this.moments!.fit[rowGroupOf(task.layout, row)]!;
+    return this.centred ? bestBias(fit, this.target(fit, row), weight) : task.bias[biasOf(task, row)]!;
+  }
+
+  solve(set: number): void {
+    const { moments, method } = this;
+    const plain = this.solvePlain(set);
+    if (plain === undefined || moments === undefined) {
+      return;
+    }
+    if (set === TRIAL_ROWS && this.tried.length > 1 && this.task.layout.columns > LONG_ROW) {
       this.settleDamping();
     }
     const { tried } = this;
@@ -259,8 +478,7 @@ class LayerFit {
         weight[j] = grid.scale * steps[from + j]!;
       }
       const group = rowGroupOf(task.layout, row);
-      const fit = this.moments!.fit[group]!;
-      const bias = this.centred ? bestBias(fit, this.target(fit, row), weight) : task.bias[biasOf(task, row)]!;
+      const bias = this.biasFor(row, weight);
       error += rowError(moments[group]!, this.target(moments[group]!, row), weight, bias);
     }
     return error;
@@ -283,21 +501,97 @@ class LayerFit {
     return target;
   }
 
-  finish(method: OptimizeMethod, notes: readonly string[]): OptimizedWeight {
+  /** Weights and biases as they come out. */
+  private get result(): { readonly weight: Float64Array; readonly bias: Float64Array } {
+    const { task, steps, scales, input, moments } = this;
+    const weight = steps.map((step, i) => Math.fround(step * scales[Math.floor(i / task.layout.columns) % task.sets]!));
+    return {
+      weight,
+      bias: input.refitBias !== false && moments !== undefined ? this.refitBias(weight, moments) : task.bias,
+    };
+  }
+
+  /** Errors before and after, by products of matrices. */
+  async measureBy(products: MatrixProducts): Promise<OptimizedWeight['errors']> {
+    const { moments } = this;
+    if (moments === undefined) {
+      return { fit: undefined, heldOut: undefined };
+    }
+    // Of all rows first: the bias is refitted on them.
+    for (const rows of this.rowBatches()) {
+      await this.targetsBy(products, moments.fit[rowGroupOf(this.task.layout, rows[0]!)]!, rows);
+    }
+    const { weight, bias } = this.result;
+    const errorsOn = async (part: readonly InputMoments[] | undefined) =>
+      part === undefined
+        ? undefined
+        : {
+            rtn: await this.relativeErrorBy(products, part, this.plain, this.task.bias),
+            result: await this.relativeErrorBy(products, part, weight, bias),
+          };
+    return { fit: await errorsOn(moments.fit), heldOut: await errorsOn(moments.heldOut) };
+  }
+
+  private async relativeErrorBy(
+    products: MatrixProducts,
+    moments: readonly InputMoments[],
+    weight: Float64Array,
+    bias: Float64Array,
+  ): Promise<number> {
+    const { task } = this;
+    const { columns } = task.layout;
+    let error = 0;
+    let power = 0;
+    for (const rows of this.rowBatches()) {
+      const own = moments[rowGroupOf(task.layout, rows[0]!)]!;
+      await this.targetsBy(products, own, rows);
+      const errors = await rowErrors(
+        products,
+        own,
+        rows.map((row) => ({
+          target: this.target(own, row),
+          weight: weight.subarray(row * columns, (row + 1) * columns),
+          bias: bias[biasOf(task, row)]!,
+        })),
+      );
+      rows.forEach((row, at) => {
+        error += errors[at]!;
+        power += this.target(own, row).power;
+      });
+    }
+    return power > 0 ? error / power : 0;
+  }
+
+  /** Rows of one group each, as many as are fitted together. */
+  private rowBatches(): number[][] {
+    const { layout } = this.task;
+    const batches: number[][] = [];
+    for (let row = 0; row < layout.rows; row++) {
+      const last = batches.at(-1);
+      if (
+        last !== undefined &&
+        last.length < ROWS_TOGETHER &&
+        rowGroupOf(layout, last[0]!) === rowGroupOf(layout, row)
+      ) {
+        last.push(row);
+      } else {
+        batches.push([row]);
+      }
+    }
+    return batches;
+  }
+
+  finish(method: OptimizeMethod, notes: readonly string[], errors?: OptimizedWeight['errors']): OptimizedWeight {
     const { task, steps, scales, zeroPoints, input, moments } = this;
     const { layout, bits, symmetric, sets, layer } = task;
     const { qmin, qmax } = symmetric ? signedRange(bits, true) : unsignedRange(bits);
     const length = steps.length;
-    const codes = new Int32Array(length);
-    const weight = new Float64Array(length);
+    const codes = Int32Array.from(steps, (step, i) => step + zeroPoints[Math.floor(i / layout.columns) % sets]!);
+    const { weight, bias } = this.result;
     let noise = 0;
     for (let i = 0; i < length; i++) {
-      const set = Math.floor(i / layout.columns) % sets;
-      codes[i] = steps[i]! + zeroPoints[set]!;
-      weight[i] = Math.fround(steps[i]! * scales[set]!);
       noise += (weight[i]! - task.weight[i]!) ** 2;
     }
-    const bias = input.refitBias !== false && moments !== undefined ? this.refitBias(weight, moments) : task.bias;
     const quantized: QuantizedWeight = {
       layer: layer.name,
       bits,
@@ -324,7 +618,7 @@ class LayerFit {
       weight: quantized,
       bias: bias === task.bias ? undefined : Float32Array.from(bias, (b) => b * task.biasUnit),
       method,
-      errors: { fit: errorsOn(moments?.fit), heldOut: errorsOn(moments?.heldOut) },
+      errors: errors ?? { fit: errorsOn(moments?.fit), heldOut: errorsOn(moments?.heldOut) },
       note: notes.length === 0 ? undefined : notes.join('; '),
     };
   }

@@ -7,7 +7,8 @@ import type { QuantizedWeight } from '../quantize';
  * - `rtn`: each weight to its nearest code, at the scale with the least output error;
  * - `gptq`: column by column, what rounding lost moving into the columns to come;
  * - `gram`: from there, coordinate descent on codes and scale until no code can move;
- * - `adaquant`: Adam on weights, scales and bias (Hubara et al., ICML 2021), for comparison.
+ * - `adaquant`: Adam on weights, scales and bias (Hubara et al., ICML 2021), for comparison; `adaquantOnColumns` also learns
+ *   the grid of the input and knows a Relu behind the layer.
  */
 export type OptimizeMethod = 'rtn' | 'gptq' | 'gram' | 'adaquant';
 
@@ -43,7 +44,10 @@ export interface OptimizeInput {
   readonly rates?: 'scaled' | 'literal';
 }
 
-/** Mean squared error of the layer's output over mean square of the target output; 0 is perfect. */
+/**
+ * Mean squared error of the layer's output over mean square of the target output; 0 is perfect. Of `adaquantOnColumns`, behind
+ * the Relu or Clip it was told of.
+ */
 export interface OutputErrors {
   /** Rounding to nearest at the scale with the least weight error, bias untouched: what was there before. */
   readonly rtn: number;

@@ -42,23 +42,29 @@ export function solveGram(set: RowSet, search: GridSearch, effort: GramEffort): 
   return leastError(descended);
 }
 
-function gridsOf(search: GridSearch, effort: GramEffort): readonly StepGrid[] {
+/** Grids at the thresholds that are tried. */
+export function gridsOf(search: GridSearch, effort: GramEffort): readonly StepGrid[] {
   const middle = search.leastWeightedError();
   return effort.thresholds.map((factor) => search.at(middle * factor));
 }
 
-/** Descends in place. `error` is û G ûᵀ − 2 c ûᵀ summed over the rows, at the float32 scale. */
+/**
+ * Descends in place. `error` is û G ûᵀ − 2 c ûᵀ summed over the rows, at the float32 scale.
+ *
+ * @param known v G of the start where it is known already; changed
+ */
 export function descend(
   set: RowSet,
   start: SetSolution,
   effort: Pick<GramEffort, 'sweeps' | 'partners'>,
+  known?: Float64Array,
 ): SetSolution & { readonly error: number } {
   const { size, count, problems, c, mask } = set;
   const { steps } = start;
   const { low, high } = start.grid;
-  const products = new Float64Array(count * size);
+  const products = known ?? new Float64Array(count * size);
   const sums = new Float64Array(2);
-  for (let row = 0; row < count; row++) {
+  for (let row = 0; row < count && known === undefined; row++) {
     const at = row * size;
     problems[row]!.products(steps, at, products, at);
   }

@@ -1,6 +1,6 @@
-import type { Layer } from '../../analysis';
+import { clipBounds, type Layer } from '../../analysis';
 import type { QuantGrid } from '../../kernels';
-import { DataType, ONNX_DOMAIN, Tensor, type Graph, type Node, type Value } from '../../onnx';
+import { DataType, Tensor, type Graph, type Node, type Value } from '../../onnx';
 import type { QdqDialect, QdqForm } from './qdqDialect';
 
 type Grid = QuantGrid & { readonly bits: number };
@@ -116,7 +116,7 @@ export class ActivationInserter {
     const signed = grid.qmin < 0;
     const low = Math.fround((grid.qmin - grid.zeroPoint) * grid.scale);
     const high = Math.fround((grid.qmax - grid.zeroPoint) * grid.scale);
-    const given = boundsOf(value);
+    const given = clipBounds(value.producer());
     const needsLow = grid.qmin > (signed ? -128 : 0) && given.low < low;
     const needsHigh = grid.qmax < (signed ? 127 : 255) && given.high > high;
     if (!needsLow && !needsHigh) {
@@ -181,40 +181,4 @@ export class ActivationInserter {
 
 function keyOf(value: Value, grid: Grid): string {
   return [grid.scale, grid.zeroPoint, grid.qmin, grid.qmax, value.name].join(' ');
-}
-
-interface Bounds {
-  readonly kind: 'relu' | 'clip' | 'other';
-  readonly low: number;
-  readonly high: number;
-}
-
-/** What the producer of a value promises about it. */
-function boundsOf(value: Value): Bounds {
-  const open: Bounds = { kind: 'other', low: -Infinity, high: Infinity };
-  const node = value.producer();
-  if (node?.domain !== ONNX_DOMAIN) {
-    return open;
-  }
-  if (node.opType === 'Relu') {
-    return { kind: 'relu', low: 0, high: Infinity };
-  }
-  if (node.opType !== 'Clip') {
-    return open;
-  }
-  if (node.attributes.has('min') || node.attributes.has('max')) {
-    return { kind: 'other', low: node.float('min', -Infinity), high: node.float('max', Infinity) };
-  }
-  const low = boundOf(node.inputs[1], -Infinity);
-  const high = boundOf(node.inputs[2], Infinity);
-  return low === undefined || high === undefined ? open : { kind: 'clip', low, high };
-}
-
-/** A constant bound, `absent` for one not given, undefined for one that is computed or can be overridden. */
-function boundOf(value: Value | undefined, absent: number): number | undefined {
-  if (value === undefined) {
-    return absent;
-  }
-  const tensor = value.isOverridable ? undefined : value.constant();
-  return tensor?.elementCount === 1 ? tensor.toNumbers()[0] : undefined;
 }

@@ -93,6 +93,24 @@ export function quantizeBias(
   return { codes, scales, weight: rescaled(weight, weightScales, raised), note };
 }
 
+/**
+ * The bias a layer has once it is int32 at s_x · s_w, in float; the one given where it cannot be, or where its scales would
+ * have to change.
+ *
+ * @param values float32, one per output channel, as the layer's bias input takes them
+ */
+export function roundedBias(layer: Layer, values: Float32Array, scaleX: number, weight: QuantizedWeight): Float32Array {
+  if (biasObstacle(layer, weight) !== undefined) {
+    return values;
+  }
+  const quantized = quantizeBias(values, scaleX, weight, layer.tie === undefined);
+  if (typeof quantized === 'string') {
+    return values;
+  }
+  const { codes, scales } = quantized;
+  return Float32Array.from(codes, (code, i) => code * scales[scales.length === 1 ? 0 : i]!);
+}
+
 /** 1 for each channel whose codes are all zero points. */
 function emptyChannels(weight: QuantizedWeight): Uint8Array {
   const { codes, shape, axis, zeroPoints } = weight;

@@ -5,6 +5,8 @@ export {
   type ActivationRangeOptions,
   type GridWithRange,
 } from './activationObserver';
+export { roundedBias } from './biasQuantizer';
+export { feedGrids, type FedGrid } from './feedGrids';
 export { GramAccumulator, gramAccumulator, type GramMatrix, type GramOptions } from './gramAccumulator';
 export {
   dequantizeWeight,

@@ -2,6 +2,7 @@ import { codesToWeight, type Layer, type WeightMatrix } from '../../analysis';
 import { decibels, quantizationError, quantizeInto, signedRange, sumOfSquares, unsignedRange } from '../../kernels';
 import { blockGrid, blocksOf, parametersToWeight } from './blockGrids';
 import type { GramMatrix } from './gramAccumulator';
+import { weightGrid } from './weightGrid';
 import type { KnownScales, QuantizedWeight, WeightQuantizer } from './quantizeWeight';
 
 /**
@@ -34,12 +35,10 @@ export function quantizeBlocks(
       const length = Math.min(blockSize, columns - from);
       const offset = row * columns + from;
       if (known === undefined) {
-        const grid = blockGrid(data, row * columns, from, from + length, {
-          bits,
-          symmetric,
-          scan: range !== 'min-max',
-          importance,
-        });
+        const grid =
+          range === 'mse' || range === 'output-mse'
+            ? blockGrid(data, row * columns, from, from + length, { bits, symmetric, scan: true, importance })
+            : weightGrid(data, offset, length, { ...options, range });
         scales[at] = grid.scale;
         zeroPoints[at] = grid.zeroPoint;
       } else {

@@ -7,9 +7,7 @@ import {
   quadraticForm,
   quantizationError,
   quantizeInto,
-  scanAsymmetricScale,
   scanOutputErrorScale,
-  scanSymmetricScale,
   signedRange,
   sumOfSquares,
   symmetricGrid,
@@ -20,8 +18,9 @@ import { blocksOf, blockSizeOf } from './blockGrids';
 import { badBits, gramMismatch, nonFiniteWeight } from './errors';
 import type { GramMatrix } from './gramAccumulator';
 import { quantizeBlocks } from './quantizeBlocks';
+import { weightGrid, type WeightGridOptions } from './weightGrid';
 
-export type WeightRange = 'min-max' | 'mse' | 'output-mse';
+export type WeightRange = WeightGridOptions['range'] | 'output-mse';
 
 export interface WeightQuantizer {
   /** 2 to 8. */
@@ -30,6 +29,10 @@ export interface WeightQuantizer {
   /** Narrow signed grid [−(2^(b−1) − 1), 2^(b−1) − 1] with zero point 0, or unsigned [0, 2^b − 1] with a zero point. */
   readonly symmetric: boolean;
   readonly range: WeightRange;
+  /** For `percentile`. @default 99.9 */
+  readonly percentile?: number | undefined;
+  /** For `lp`. @default 2.4 */
+  readonly power?: number | undefined;
   /**
    * Matrices of MatMul and Gemm get one scale per so many elements of a row's reduction axis, instead of one per channel: a
    * power of two from 16 on. Other layers keep `granularity`.
@@ -87,9 +90,9 @@ export interface KnownScales {
 /**
  * Quantises the weight of a layer. Loads the weight; changes nothing.
  *
- * Ranges: `min-max`; `mse`, the threshold max|w| · k / 100, k = 1…100, with the least squared error of the weights;
- * `output-mse`, k = 50…100, with the least squared error of the layer's output, from the Gram matrix of its inputs (Hubara
- * et al., ICML 2021, objective (1) in quadratic form). A channel of zeros gets scale 1.
+ * Ranges: those of `weightGrid`, from the weights alone, and `output-mse`, the threshold max|w| · k / 100, k = 50…100, with the
+ * least squared error of the layer's output, from the Gram matrix of its inputs (Hubara et al., ICML 2021, objective (1) in
+ * quadratic form). A channel of zeros gets scale 1.
  *
  * Throws LatheError `quantize/bits`, `quantize/non-finite-weight`, `quantize/gram`.
  */
@@ -120,7 +123,7 @@ export function quantizeWeight(
   const { qmin, qmax } = symmetric ? signedRange(bits, true) : unsignedRange(bits);
   const scales = new Float32Array(sets);
   const zeroPoints = new Int32Array(sets);
-  const search = known === undefined ? new RangeSearch(matrix, sets, bits, symmetric, gram) : undefined;
+  const search = known === undefined ? new RangeSearch(matrix, sets, options, gram) : undefined;
   for (let set = 0; set < sets; set++) {
     const grid = search?.grid(set, range);
     scales[set] = grid?.scale ?? known!.scales[set]!;
@@ -218,8 +221,7 @@ class RangeSearch {
   constructor(
     private readonly matrix: WeightMatrix,
     private readonly sets: number,
-    private readonly bits: number,
-    private readonly symmetric: boolean,
+    private readonly options: WeightQuantizer,
     private readonly gram: GramMatrix | undefined,
   ) {
     this.scratch = new Float64Array(gram === undefined ? 0 : 4 * matrix.columns);
@@ -229,31 +231,19 @@ class RangeSearch {
 
   grid(set: number, range: WeightRange): QuantGrid {
     const { data, offset, length } = this.valuesOf(set);
+    const { bits, symmetric, percentile, power } = this.options;
+    if (range !== 'output-mse') {
+      return weightGrid(data, offset, length, { bits, symmetric, range, percentile, power });
+    }
     minMaxInto(data, offset, length, this.ends);
     const lo = this.ends[0]!;
     const hi = this.ends[1]!;
-    if (length === 0 || (lo === 0 && hi === 0)) {
-      return this.make(0, 0);
-    }
-    switch (range) {
-      case 'min-max':
-        return this.make(lo, hi);
-      case 'mse': {
-        const { qmin, qmax } = this.make(lo, hi);
-        if (this.symmetric) {
-          const { scale } = scanSymmetricScale(data, offset, length, qmin, qmax);
-          return { scale, zeroPoint: 0, qmin, qmax };
-        }
-        const { scale, zeroPoint } = scanAsymmetricScale(data, offset, length, lo, hi, qmin, qmax);
-        return { scale, zeroPoint, qmin, qmax };
-      }
-      case 'output-mse':
-        return this.leastOutputError(set, lo, hi);
-    }
+    return length === 0 || (lo === 0 && hi === 0) ? this.make(0, 0) : this.leastOutputError(set, lo, hi);
   }
 
   private make(lo: number, hi: number): QuantGrid {
-    return this.symmetric ? symmetricGrid(lo, hi, this.bits) : asymmetricGrid(lo, hi, this.bits);
+    const { bits, symmetric } = this.options;
+    return symmetric ? symmetricGrid(lo, hi, bits) : asymmetricGrid(lo, hi, bits);
   }
 
   private valuesOf(set: number): { readonly data: Float32Array; readonly offset: number; readonly length: number } {
@@ -272,7 +262,8 @@ class RangeSearch {
   }
 
   private leastOutputError(set: number, lo: number, hi: number): QuantGrid {
-    const { matrix, sets, symmetric } = this;
+    const { matrix, sets } = this;
+    const { bits, symmetric } = this.options;
     const { data, rows, columns } = matrix;
     const { qmin, qmax } = this.make(lo, hi);
     if (symmetric && rows === sets) {
@@ -290,7 +281,7 @@ class RangeSearch {
         qmax,
         this.scratch,
         OUTPUT_SCAN_FROM,
-        outputScanStep(this.bits),
+        outputScanStep(bits),
       );
       return { scale, zeroPoint: 0, qmin, qmax };
     }

@@ -124,14 +124,34 @@ describe('Comparison', () => {
           return slot.status === 'ready';
         });
       }
+      // The comparison comes in front by itself, with HEAD on the left.
+      const panel = await eventually('the comparison', () => api.comparisons.all[0]);
+      assert.equal(panel.snapshot.before.place, 'HEAD');
+      assert.ok(panel.panel.active);
+      await compared(panel);
+      // Closed, it leaves the diff; it does not come again by itself, but is a click away.
+      panel.panel.dispose();
+      await eventually('both sides', () => api.editors.find(head)?.panel.visible === true);
+      assert.equal(api.comparisons.all.length, 0);
       await eventually('the other side', () => stateOf(left!).related.length > 0 && stateOf(right!).related.length > 0);
       assert.equal(stateOf(left!).document.name, 'net.onnx (HEAD)');
       assert.deepEqual(stateOf(right!).related, [{ relation: 'diff', name: 'net.onnx (HEAD)' }]);
       assert.equal(stateOf(left!).actions.optimize.enabled, false);
       await api.actions.compareRelated(right!, 'diff');
-      const panel = await eventually('the comparison', () => api.comparisons.all[0]);
-      assert.equal(panel.snapshot.before.place, 'HEAD');
-      await compared(panel);
+      await compared(await eventually('the comparison again', () => api.comparisons.all[0]));
+    });
+
+    it('keeps to the sides of a diff where the setting says so', async () => {
+      const config = vscode.workspace.getConfiguration('lathe');
+      await config.update('compare.openFromDiff', false, vscode.ConfigurationTarget.Global);
+      try {
+        await vscode.commands.executeCommand('vscode.diff', head, model, 'net.onnx (HEAD ↔ Working Tree)');
+        const document = await eventually('the right side', () => api.editors.find(model)?.document);
+        await eventually('its other side', () => stateOf(document).related.length > 0);
+        assert.equal(api.comparisons.all.length, 0);
+      } finally {
+        await config.update('compare.openFromDiff', undefined, vscode.ConfigurationTarget.Global);
+      }
     });
 
     it('says what is wrong with a version that is a pointer of Git LFS or not there', async () => {

@@ -94,13 +94,29 @@ describe('History', function () {
 
   it('writes what the lock decided for another tool, and nothing over a file that is there', async () => {
     const target = vscode.Uri.joinPath(recipe, '..', 'kept.netron.json');
-    await vscode.commands.executeCommand('lathe.exportForTool', recipe, { format: 'netron', target });
+    await vscode.commands.executeCommand('lathe.exportAs', recipe, { format: 'netron', target });
     const written = JSON.parse(await readText(target)) as { signature: string; metrics: unknown[] };
     assert.equal(written.signature, 'netron:attachment');
     assert.equal(written.metrics.length, 3 * 22);
     await writeText(target, 'mine');
-    await vscode.commands.executeCommand('lathe.exportForTool', recipe, { format: 'netron', target });
+    await vscode.commands.executeCommand('lathe.exportAs', recipe, { format: 'netron', target });
     assert.equal(await readText(target), 'mine');
+  });
+
+  it('writes the model and the report of the last run elsewhere, and never over the float model', async () => {
+    const target = (name: string): vscode.Uri => vscode.Uri.joinPath(recipe, '..', name);
+    for (const [format, name, mark] of [
+      ['model', 'copy.onnx', 'DequantizeLinear'],
+      ['html', 'copy.html', '<!doctype html>'],
+      ['markdown', 'copy.md', '| '],
+    ] as const) {
+      await vscode.commands.executeCommand('lathe.exportAs', recipe, { format, target: target(name) });
+      assert.ok((await readText(target(name))).includes(mark), name);
+    }
+    const float = target('../../sample/resnet20.onnx');
+    const before = await vscode.workspace.fs.readFile(float);
+    await vscode.commands.executeCommand('lathe.exportAs', recipe, { format: 'model', target: float });
+    assert.deepEqual(await vscode.workspace.fs.readFile(float), before);
   });
 
   it('opens the report of a run for reading', async () => {

@@ -23,16 +23,24 @@ export class VSCodeWindow {
       readonly recipe?: string;
       readonly trust?: boolean;
       readonly prepare?: (workspace: string) => void;
+      /** No folder is open, as on the first start. `prepare` gets the folder of VS Code's user data instead. */
+      readonly empty?: boolean;
     } = {},
   ): Promise<VSCodeWindow> {
     const workspace = sampleWorkspace();
     if (options.recipe !== undefined) {
       writeFileSync(join(workspace, 'sample', 'resnet20.lathe.json'), options.recipe);
     }
-    options.prepare?.(workspace);
+    const { empty = false } = options;
+    if (!empty) {
+      options.prepare?.(workspace);
+    }
     const server = await startServer({ trust: options.trust ?? false });
+    if (empty) {
+      options.prepare?.(join(server.home, 'data', 'data', 'User'));
+    }
     const { browser, page, messages } = await openWorkbench(
-      server.url(workspace, [
+      server.url(empty ? undefined : workspace, [
         ['extensionDevelopmentPath', server.remote(root)],
         ['skipWelcome', 'true'],
       ]),

@@ -55,6 +55,7 @@ describe('scanSensitivity', () => {
       weights: job.recipe.quantization.weights,
       activations: job.recipe.quantization.activations,
       optimizer: { method: 'rtn', mode: 'parallel', iterations: 1 },
+      factory: job.factory,
       cache: job.cache,
       scope: { test: 'candidates' },
     });
@@ -66,6 +67,7 @@ describe('scanSensitivity', () => {
       samples: SAMPLES,
       loss: new NetworkLoss('kl', false),
       candidateOf: (layer: Layer, pair: WidthPair) => layerCandidates.parametersOf(layer, pair),
+      fittedInput: (activationBits: number) => layerCandidates.fittedInput(activationBits),
       factory: job.factory,
       cache: job.cache,
       steps: quietSteps,

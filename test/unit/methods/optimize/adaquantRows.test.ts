@@ -185,6 +185,34 @@ describe('the quadratic form of a layer', () => {
     near(rowLoss(1, [...long.steps], long.scale, long.biases[0]!) / 2, long.loss, 12);
   });
 
+  for (const symmetric of [true, false]) {
+    it(`takes a pruned weight out of the problem on ${symmetric ? 'a symmetric' : 'an asymmetric'} grid, whatever its value`, () => {
+      const start = { symmetric, levels: symmetric ? 14 : 15, scale: 0.12, minimum: symmetric ? 0 : -0.65 };
+      const kept = [0, 2, 3];
+      const without: AdaquantRows = {
+        ...row(1),
+        size: 2,
+        ld: 3,
+        grams: [Float64Array.from(kept.flatMap((i) => kept.map((j) => gram[i * LD + j]!)))],
+        c: Float64Array.from(kept, (j) => c[LD + j]!),
+        weights: Float64Array.of(W[1]![0]!, W[1]![2]!),
+      };
+      const expected = adaquantRows(without, start, RATES, 200);
+      for (const value of [0, 0.31, 2]) {
+        const masked: AdaquantRows = {
+          ...row(1),
+          weights: Float64Array.of(W[1]![0]!, value, W[1]![2]!),
+          mask: Uint8Array.of(1, 0, 1),
+        };
+        const run = adaquantRows(masked, start, RATES, 200);
+        assert.deepEqual([...run.steps], [expected.steps[0]!, 0, expected.steps[1]!]);
+        near(run.scale, expected.scale, 12);
+        near(run.loss, expected.loss, 12);
+        assert.equal(masked.weights[1], value);
+      }
+    });
+  }
+
   it('descends code by code and then by the bias, to known codes', () => {
     const codes = quantised();
     const moves: number[] = [];

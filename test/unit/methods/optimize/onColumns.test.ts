@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { findLayers, weightAsMatrix } from '../../../../src/analysis';
-import { asymmetricGrid, fakeQuantizeInto } from '../../../../src/kernels';
+import { asymmetricGrid, fakeQuantizeInto, type QuantGrid } from '../../../../src/kernels';
 import {
   adaquantOnColumns,
   chooseActivationGrid,
@@ -119,9 +119,13 @@ describe('chooseActivationGrid', () => {
 });
 
 describe('adaquantOnColumns', () => {
-  for (const reluAware of [false, true]) {
-    it(`has the gradients of its loss${reluAware ? ' behind a Relu' : ''}`, async () => {
-      const runner = await factory.create(serializeModel(adaquantGraph(reluAware)), { threads: 1 });
+  for (const [name, clip] of [
+    ['', undefined],
+    [' behind a Relu', { low: 0, high: Infinity }],
+    [' behind a Clip', { low: -0.5, high: 1 }],
+  ] as const) {
+    it(`has the gradients of its loss${name}`, async () => {
+      const runner = await factory.create(serializeModel(adaquantGraph(clip)), { threads: 1 });
       try {
         const x = Float32Array.from(positive.groups.flatMap((g) => [...g]));
         const target = weightValues([GROUPS, 3, count], 8);
@@ -168,7 +172,8 @@ describe('adaquantOnColumns', () => {
               y += weight[row * N + i]! * Math.fround(0.11) * Math.min(15, Math.round(q));
             }
             const t = target[row * count + k]!;
-            const e = reluAware ? (y > 0 ? y - Math.max(0, t) : 0) : y - t;
+            const { low, high } = clip ?? { low: -Infinity, high: Infinity };
+            const e = y > low && y < high ? y - Math.min(high, Math.max(low, t)) : 0;
             upstream[row * count + k] = (2 * e) / upstream.length;
           }
         }
@@ -205,8 +210,8 @@ describe('adaquantOnColumns', () => {
     };
     const result = await adaquantOnColumns(layer, data, factory, options);
     assert.ok(result.loss.after < 0.8 * result.loss.before, `${result.loss.after} of ${result.loss.before}`);
-    const { activation: grid } = result;
-    const shifts = result.bias.map((b, i) => b - bias[i]!);
+    const grid = result.activation!;
+    const shifts = result.bias!.map((b, i) => b - bias[i]!);
     const direct = outputError(
       dequantizeWeight(result.weight),
       shifts,
@@ -224,5 +229,127 @@ describe('adaquantOnColumns', () => {
     await assert.rejects(adaquantOnColumns(layer, { ...data, positionsPerSample: 7 }, factory, options), {
       code: 'optimize/columns',
     });
+  });
+
+  const hi = Math.max(...positive.groups.flatMap((x) => [...x]));
+  const short = { batch: 5, iterations: 150, lookEvery: 25, threads: 1 } as const;
+  const through = (grid: QuantGrid | undefined) => (x: Float32Array) => {
+    const out = x.slice();
+    if (grid !== undefined) {
+      fakeQuantizeInto(x, 0, x.length, out, 0, grid.scale, grid.zeroPoint, grid.qmin, grid.qmax);
+    }
+    return out;
+  };
+  const data = (input: SampledColumns) => ({ input, positionsPerSample: 4 });
+  const range = { lo: -2, hi: Math.max(...signed.groups.flatMap((x) => [...x])) };
+  for (const [name, input, options] of [
+    ['asymmetric weights', positive, { symmetric: false, activation: { bits: 4, lo: 0, hi } }],
+    ['one scale for all weights', positive, { granularity: 'per-tensor', activation: { bits: 4, lo: 0, hi } }],
+    ['one asymmetric grid', signed, { granularity: 'per-tensor', symmetric: false, activation: { bits: 4, ...range } }],
+    ['a symmetric input', signed, { activation: { bits: 4, ...range, symmetric: true } }],
+    ['an input with two ends', signed, { activation: { bits: 4, ...range } }],
+    ['a float input', signed, { activation: undefined }],
+    ['a bias that stays', positive, { refitBias: false, activation: { bits: 4, lo: 0, hi } }],
+    ['samples held out', positive, { heldOutEvery: 5, activation: { bits: 4, lo: 0, hi } }],
+  ] as const) {
+    it(`lowers the error it says: ${name}`, async () => {
+      const result = await adaquantOnColumns(layer, data(input), factory, { bits: 3, ...short, ...options });
+      const { weight, activation: grid, errors } = result;
+      const held = 'heldOutEvery' in options;
+      // Every fifth sample of four columns is held out.
+      const all = [...Array(count).keys()];
+      const isHeldOut = (k: number): boolean => held && Math.floor(k / 4) % 5 === 4;
+      for (const [error, chosen] of [
+        [errors.fit, all.filter((k) => !isHeldOut(k))],
+        [errors.heldOut, all.filter(isHeldOut)],
+      ] as const) {
+        if (error === undefined) {
+          continue;
+        }
+        let power = 0;
+        let wrong = 0;
+        const shifts = result.bias?.map((b, i) => b - bias[i]!) ?? new Float32Array(ROWS);
+        const codes = dequantizeWeight(weight);
+        for (let row = 0; row < ROWS; row++) {
+          const x = input.groups[Math.floor(row / 3)]!;
+          const seen = through(grid)(x);
+          for (const k of chosen) {
+            let y = bias[row]!;
+            let e = shifts[row]!;
+            for (let i = 0; i < N; i++) {
+              const w = matrix[row * N + i]! * x[i * count + k]!;
+              y += w;
+              e += codes[row * N + i]! * seen[i * count + k]! - w;
+            }
+            power += y * y;
+            wrong += e * e;
+          }
+        }
+        assert.ok(Math.abs(error.result / (wrong / power) - 1) < 1e-3, `${error.result} against ${wrong / power}`);
+        assert.ok(error.result < 0.97 * error.rtn, `${error.result} of ${error.rtn}`);
+      }
+      assert.equal(errors.heldOut !== undefined, held);
+      assert.equal(result.bias === undefined, 'refitBias' in options);
+      assert.equal(weight.symmetric, !('symmetric' in options));
+      assert.equal(weight.scales.length, 'granularity' in options ? 1 : ROWS);
+      assert.ok([...weight.codes].every((code) => code >= weight.qmin && code <= weight.qmax));
+      assert.equal(grid === undefined, options.activation === undefined);
+    });
+  }
+
+  it('leaves pruned weights out, whatever they are, and meets the dense output', async () => {
+    const mask = Uint8Array.from({ length: ROWS * N }, (_, i) => (i % 2 === Math.floor(i / N) % 2 ? 1 : 0));
+    const options = { bits: 4, ...short, activation: { bits: 4, lo: 0, hi }, target: matrix, mask };
+    const fitOf = (value: number) =>
+      adaquantOnColumns(layer, data(positive), factory, {
+        ...options,
+        weight: matrix.map((w, i) => (mask[i] === 0 ? value : w)),
+      });
+    const [zeros, others] = [await fitOf(0), await fitOf(1.7)];
+    assert.deepEqual(others.weight.codes, zeros.weight.codes);
+    assert.deepEqual(others.weight.scales, zeros.weight.scales);
+    assert.deepEqual(others.activation, zeros.activation);
+    // A Conv's codes are in matrix order.
+    assert.ok(zeros.weight.codes.every((code, i) => mask[i] === 1 || code === 0));
+    assert.ok(zeros.loss.after < zeros.loss.before);
+  });
+
+  it('counts only what a Clip lets through', async () => {
+    const clip = { low: 0, high: 1.5 };
+    const options = { bits: 2, ...short, iterations: 400, activation: { bits: 4, lo: 0, hi } };
+    const seen = async (known: boolean) => {
+      const result = await adaquantOnColumns(layer, data(positive), factory, known ? { ...options, clip } : options);
+      const codes = dequantizeWeight(result.weight);
+      const bounded = (y: number): number => Math.min(clip.high, Math.max(clip.low, y));
+      let error = 0;
+      for (let row = 0; row < ROWS; row++) {
+        const x = positive.groups[Math.floor(row / 3)]!;
+        const xq = through(result.activation)(x);
+        for (let k = 0; k < count; k++) {
+          let [y, yq] = [bias[row]!, result.bias![row]!];
+          for (let i = 0; i < N; i++) {
+            y += matrix[row * N + i]! * x[i * count + k]!;
+            yq += codes[row * N + i]! * xq[i * count + k]!;
+          }
+          error += (bounded(yq) - bounded(y)) ** 2;
+        }
+      }
+      return { error: error / ROWS / count, loss: result.loss.after };
+    };
+    const [aware, unaware] = [await seen(true), await seen(false)];
+    assert.ok(Math.abs(aware.error / aware.loss - 1) < 1e-3, `${aware.error} ${aware.loss}`);
+    assert.ok(aware.error < 0.95 * unaware.error, `${aware.error} against ${unaware.error}`);
+  });
+
+  it('keeps a grid that is not to be learned', async () => {
+    const grid = asymmetricGrid(0, 0.7 * hi, 4);
+    const activation = { bits: 4, lo: 0, hi, grid };
+    const result = await adaquantOnColumns(layer, data(positive), factory, {
+      bits: 3,
+      ...short,
+      activation,
+      learnActivation: false,
+    });
+    assert.deepEqual(result.activation, grid);
   });
 });

@@ -3,7 +3,7 @@ import { findLayers, type Layer } from '../../../../src/analysis';
 import { dequantizeWeight, gramAccumulator, quantizeWeight, type WeightQuantizer } from '../../../../src/methods';
 import { buildModel, DataType, Tensor } from '../../../../src/onnx';
 import { LAYER_CASES, weightValues } from './layerCases';
-import { laplaceDraws, referenceFake, referenceWeight } from './referenceQuantizer';
+import { laplaceDraws, referenceFake, referenceGrid, referenceWeight, type ReferenceGrid } from './referenceQuantizer';
 
 function matMul(values: ArrayLike<number>, dims: readonly number[]): Layer {
   const model = buildModel({
@@ -86,6 +86,103 @@ describe('quantizeWeight', () => {
       assert.equal(weight.scales[0], 1);
       assert.deepEqual([weight.codes[0], weight.codes[2], weight.codes[4]], [0, 0, 0]);
     }
+  });
+
+  describe('ranges from the weights alone', () => {
+    const draws = laplaceDraws(11, 96);
+    const layer = matMul(draws, [24, 4]);
+    const column = (c: number): Float32Array => Float32Array.from({ length: 24 }, (_, i) => draws[i * 4 + c]!);
+    const gridsOf = (options: Omit<WeightQuantizer, 'granularity' | 'bits'>, bits = 4) => {
+      const weight = quantizeWeight(layer, { granularity: 'per-channel', bits, ...options });
+      return Array.from(weight.scales, (scale, c) => ({ scale, zeroPoint: weight.zeroPoints[c]! }));
+    };
+    const referenceError = (values: Float32Array, grid: ReferenceGrid, p: number): number =>
+      referenceFake(values, grid).reduce((sum, x, i) => sum + Math.abs(x - values[i]!) ** p, 0);
+
+    it('`percentile` keeps the share of the values, between neighbours linearly', () => {
+      for (const [c, { scale }] of gridsOf({ symmetric: true, range: 'percentile', percentile: 90 }).entries()) {
+        const sorted = Array.from(column(c), Math.abs).sort((a, b) => a - b);
+        // 0.9 · 23 = 20.7
+        near(scale, (0.3 * sorted[20]! + 0.7 * sorted[21]!) / 7);
+      }
+      for (const [c, grid] of gridsOf({ symmetric: false, range: 'percentile', percentile: 90 }).entries()) {
+        const sorted = Array.from(column(c)).sort((a, b) => a - b);
+        const lo = 0.7 * sorted[2]! + 0.3 * sorted[3]!;
+        near(grid.scale, (0.3 * sorted[20]! + 0.7 * sorted[21]! - lo) / 15);
+        assert.equal(grid.zeroPoint, Math.round(-lo / grid.scale));
+      }
+    });
+
+    it('`lp` has the least error to its power of all hundred thresholds', () => {
+      for (const power of [1, 2.4, 4]) {
+        for (const symmetric of [true, false]) {
+          for (const [c, { scale, zeroPoint }] of gridsOf({ symmetric, range: 'lp', power }, 3).entries()) {
+            const values = column(c);
+            const [qmin, qmax] = symmetric ? [-3, 3] : [0, 7];
+            let best = Infinity;
+            for (let percent = 1; percent <= 100; percent++) {
+              const shrunk = Array.from(values, (x) => (x * percent) / 100);
+              best = Math.min(best, referenceError(values, referenceGrid(shrunk, 3, symmetric), power));
+            }
+            near(referenceError(values, { scale, zeroPoint, qmin, qmax }, power), best, 1e-5);
+          }
+        }
+      }
+    });
+
+    it('`analytic` clips at the better of the thresholds of Laplace and normal weights', () => {
+      // Best thresholds at 4 bits: 5.02864 mean absolute deviations, 2.55914 standard deviations.
+      for (const [c, { scale }] of gridsOf({ symmetric: true, range: 'analytic' }).entries()) {
+        const values = column(c);
+        const max = Math.max(...values.map(Math.abs));
+        const deviation = values.reduce((sum, x) => sum + Math.abs(x), 0) / 24;
+        const spread = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / 24);
+        const [laplace, normal] = [5.02864 * deviation, 2.55914 * spread].map((threshold) => {
+          const grid = { scale: Math.min(max, threshold) / 7, zeroPoint: 0, qmin: -7, qmax: 7 };
+          return { scale: grid.scale, error: referenceError(values, grid, 2) };
+        });
+        near(scale, laplace!.error <= normal!.error ? laplace!.scale : normal!.scale, 1e-5);
+      }
+    });
+
+    it('gives zeros scale 1 and keeps a range where the percentile is zero', () => {
+      for (const range of ['percentile', 'lp', 'analytic'] as const) {
+        for (const symmetric of [true, false]) {
+          const zeros = quantizeWeight(matMul(new Array(40).fill(0), [20, 2]), {
+            bits: 4,
+            granularity: 'per-channel',
+            symmetric,
+            range,
+          });
+          assert.deepEqual(Array.from(zeros.scales), [1, 1]);
+          const lone = new Array(40).fill(0);
+          lone[0] = -3;
+          const weight = quantizeWeight(matMul(lone, [20, 2]), {
+            bits: 4,
+            granularity: 'per-tensor',
+            symmetric,
+            range,
+            percentile: 60,
+          });
+          assert.ok(weight.scales[0]! > 0 && weight.scales[0]! <= Math.fround(3 / 7), String(weight.scales[0]));
+        }
+      }
+    });
+
+    it('is the same for blocks as for channels of that length', () => {
+      for (const range of ['percentile', 'lp', 'analytic'] as const) {
+        const options = { bits: 3, symmetric: true, range, percentile: 90 } as const;
+        const tall = matMul(draws, [96, 1]);
+        const blocks = quantizeWeight(tall, { ...options, granularity: 'per-channel', blockSize: 32 });
+        for (let b = 0; b < 3; b++) {
+          const alone = quantizeWeight(matMul(draws.slice(32 * b, 32 * b + 32), [32, 1]), {
+            ...options,
+            granularity: 'per-channel',
+          });
+          assert.equal(blocks.scales[b], alone.scales[0]);
+        }
+      }
+    });
   });
 
   it('names the layer whose weights are not numbers, and refuses other widths', () => {

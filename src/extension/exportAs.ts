@@ -1,0 +1,206 @@
+import * as vscode from 'vscode';
+import { INTEROP_FORMATS, type InteropFormatName } from '../protocol/interop';
+import { extensionError } from './errors';
+import { baseName, exists, parentOf, RECIPE_SUFFIX } from './fileNames';
+import type { WorkerClient } from './workerClient';
+
+/** What can be written: a file for another tool, or what the last run left: its model or a form of its report. */
+type Choice = vscode.QuickPickItem &
+  (
+    | { readonly format: InteropFormatName; readonly source?: undefined }
+    | { readonly format: FinishedName; readonly source: vscode.Uri }
+    | { readonly format?: undefined; readonly source?: undefined }
+  );
+
+const FINISHED = ['model', 'html', 'markdown'] as const;
+type FinishedName = (typeof FINISHED)[number];
+export type ExportFormatName = InteropFormatName | FinishedName;
+export const EXPORT_FORMATS: readonly ExportFormatName[] = [...FINISHED, ...INTEROP_FORMATS];
+
+/** What a user sees of each format for other tools. */
+function toolChoices(): readonly Choice[] {
+  const about: Readonly<Record<InteropFormatName, readonly [string, string]>> = {
+    'ort-overrides': [
+      vscode.l10n.t('ONNX Runtime tensor overrides'),
+      vscode.l10n.t('TensorQuantOverrides for its static quantiser: types, axes, scales of inputs.'),
+    ],
+    modelopt: [
+      vscode.l10n.t('NVIDIA ModelOpt configuration'),
+      vscode.l10n.t('quant_cfg with the widths of weights and inputs by PyTorch module.'),
+    ],
+    netron: [
+      vscode.l10n.t('Netron attachment'),
+      vscode.l10n.t('Widths, patterns and losses beside the nodes of the float model.'),
+    ],
+  };
+  return INTEROP_FORMATS.map((format) => ({ format, label: about[format][0], detail: about[format][1] }));
+}
+
+/** Model and report of the last run, as far as they are there. */
+async function finishedChoices(worker: WorkerClient, recipe: vscode.Uri): Promise<readonly Choice[]> {
+  const { view, files } = await worker.request('report/read', { recipePath: recipe.fsPath });
+  const model = view === undefined ? undefined : vscode.Uri.file(view.modelPath);
+  const found: Choice[] = [];
+  if (model !== undefined && (await exists(model))) {
+    found.push({
+      format: 'model',
+      source: model,
+      label: vscode.l10n.t('Compressed ONNX model'),
+      detail: vscode.l10n.t('{0} of the last run, with its data files.', baseName(model)),
+    });
+  }
+  for (const format of ['html', 'markdown'] as const) {
+    const path = files[format];
+    if (path !== undefined) {
+      found.push({
+        format,
+        source: vscode.Uri.file(path),
+        label: format === 'html' ? vscode.l10n.t('Report as HTML') : vscode.l10n.t('Report as Markdown'),
+        detail:
+          format === 'html'
+            ? vscode.l10n.t('One page with its pictures, for a browser.')
+            : vscode.l10n.t('Tables for a pull request or a wiki.'),
+      });
+    }
+  }
+  return found;
+}
+
+async function allChoices(worker: WorkerClient, recipe: vscode.Uri): Promise<readonly Choice[]> {
+  const finished = await finishedChoices(worker, recipe);
+  const separator = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  return [
+    ...(finished.length === 0 ? [] : [separator(vscode.l10n.t('last run')), ...finished]),
+    separator(vscode.l10n.t('for other tools')),
+    ...toolChoices(),
+  ];
+}
+
+/** What is known already, as a key binding or another extension may say it. */
+export interface ExportRequest {
+  readonly format?: ExportFormatName;
+  readonly target?: vscode.Uri;
+}
+
+/**
+ * Writes what a recipe came to somewhere else: the model or the report of its last run, or what its lock decided in the form
+ * of another tool. Asks for the form and the file, and says what another tool will not do. VS Code asks before a file is
+ * written over; a target given beforehand must not be there yet. The float model (`original`) is never written over.
+ */
+export async function exportAs(
+  worker: WorkerClient,
+  recipe: vscode.Uri,
+  original: vscode.Uri | undefined,
+  given: ExportRequest = {},
+): Promise<vscode.Uri | undefined> {
+  if (!vscode.workspace.isTrusted) {
+    throw extensionError(
+      'extension/not-trusted',
+      vscode.l10n.t('Jobs read data and run models, so they need a trusted workspace.'),
+    );
+  }
+  const choices = await allChoices(worker, recipe);
+  const chosen =
+    given.format === undefined
+      ? await vscode.window.showQuickPick(choices, { title: vscode.l10n.t('Export what?'), matchOnDetail: true })
+      : choices.find(({ format }) => format === given.format);
+  if (chosen?.format === undefined) {
+    if (given.format !== undefined) {
+      throw extensionError('extension/no-report', vscode.l10n.t('Nothing to export yet: run Optimize.'));
+    }
+    return undefined;
+  }
+  return chosen.source === undefined
+    ? exportForTool(worker, recipe, chosen.format, chosen.label, given.target)
+    : exportFinished(worker, chosen, original, given.target);
+}
+
+async function exportForTool(
+  worker: WorkerClient,
+  recipe: vscode.Uri,
+  format: InteropFormatName,
+  title: string,
+  given: vscode.Uri | undefined,
+): Promise<vscode.Uri | undefined> {
+  const { text, notes, suffix } = await worker.request('lock/export', { recipePath: recipe.fsPath, format });
+  const stem = baseName(recipe).replace(RECIPE_SUFFIX, '');
+  const proposed = vscode.Uri.joinPath(parentOf(recipe), `${stem}.${suffix}`);
+  const target = await targetOf(given, proposed, title, { JSON: ['json'] });
+  if (target === undefined) {
+    return undefined;
+  }
+  await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
+  void offer(target, notes);
+  return target;
+}
+
+async function exportFinished(
+  worker: WorkerClient,
+  { source, format, label }: Choice & { readonly format: FinishedName; readonly source: vscode.Uri },
+  original: vscode.Uri | undefined,
+  given: vscode.Uri | undefined,
+): Promise<vscode.Uri | undefined> {
+  const filters = { model: { ONNX: ['onnx'] }, html: { HTML: ['html'] }, markdown: { Markdown: ['md'] } }[format];
+  const target = await targetOf(given, source, label, filters);
+  if (target === undefined || target.toString() === source.toString()) {
+    return target;
+  }
+  if (target.toString() === original?.toString()) {
+    throw extensionError(
+      'extension/edit-refused',
+      vscode.l10n.t('The original model is never written over: choose another name.'),
+    );
+  }
+  if (format === 'model') {
+    await copyModelFiles(worker, source, target);
+  } else {
+    await vscode.workspace.fs.copy(source, target, { overwrite: true });
+  }
+  void offer(target, []);
+  return target;
+}
+
+/** Copies a model and its data files; the caller has asked about what is there. */
+export async function copyModelFiles(worker: WorkerClient, source: vscode.Uri, target: vscode.Uri): Promise<void> {
+  const { externalFiles } = await worker.request('model/open', { path: source.fsPath, followExternalData: true });
+  await vscode.workspace.fs.copy(source, target, { overwrite: true });
+  for (const { name } of externalFiles) {
+    // The model names its data files, so they keep their names.
+    const from = vscode.Uri.joinPath(source, '..', name);
+    await vscode.workspace.fs.copy(from, vscode.Uri.joinPath(target, '..', name), { overwrite: true });
+  }
+}
+
+async function targetOf(
+  given: vscode.Uri | undefined,
+  proposed: vscode.Uri,
+  title: string,
+  filters: Record<string, string[]>,
+): Promise<vscode.Uri | undefined> {
+  if (given === undefined) {
+    return vscode.window.showSaveDialog({ defaultUri: proposed, filters, title });
+  }
+  if (await exists(given)) {
+    throw extensionError('extension/file-exists', vscode.l10n.t('{0} is there already.', baseName(given)));
+  }
+  return given;
+}
+
+async function offer(target: vscode.Uri, notes: readonly string[]): Promise<void> {
+  const open = vscode.l10n.t('Open');
+  const reveal = vscode.l10n.t('Reveal in Explorer');
+  const said = vscode.l10n.t('Exported {0}', baseName(target));
+  const more = notes.length > 1 ? ` ${vscode.l10n.t('… and {0} more', notes.length - 1)}` : '';
+  const answer = await vscode.window.showInformationMessage(
+    notes.length === 0 ? said : `${said}. ${notes[0]!}.${more}`,
+    open,
+    reveal,
+  );
+  if (answer === open) {
+    await (target.path.endsWith('.html')
+      ? vscode.env.openExternal(target)
+      : vscode.commands.executeCommand('vscode.open', target));
+  } else if (answer === reveal) {
+    await vscode.commands.executeCommand('revealInExplorer', target);
+  }
+}
