@@ -3,11 +3,13 @@
  * nearest, AdaQuant as its authors run it (1000 steps of 50 samples, in ONNX Runtime on one thread) and the quadratic form, building
  * its moments included. Weights at 4 bits, inputs at 8 and at 4. All in this process.
  *
- *     npx tsx bench/optimizers.ts [steps of AdaQuant]
+ *     npx tsx bench/optimizers.ts                                  everything
+ *     npx tsx bench/optimizers.ts --inputs 8 --rates literal       one AdaQuant, a few minutes
  */
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { findLayers, weightAsMatrix, type Layer } from '../src/analysis';
 import { seededNormal } from '../src/base/random';
 import { accumulateCrossProduct, asymmetricGrid, fakeQuantizeInto, type QuantGrid } from '../src/kernels';
@@ -34,7 +36,14 @@ import { CHANNELS, layerInputs, layerWeights, SIDE } from './optimizerLayer';
 const SAMPLES = 512;
 const BATCH = 64;
 const HELD_OUT = 128;
-const STEPS = Number(process.argv[2] ?? 1000);
+const { values } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '1000' },
+    inputs: { type: 'string', default: '8,4' },
+    rates: { type: 'string', default: 'literal,scaled' },
+  },
+});
+const STEPS = Number(values.steps);
 const POSITIONS = SIDE * SIDE;
 const SIZE = CHANNELS * 9;
 
@@ -232,7 +241,7 @@ async function main(): Promise<void> {
   };
   // Once for the compiler.
   await fitMoments(products, 'gram', 8, asymmetricGrid(0, hi, 8), false);
-  for (const activationBits of [8, 4]) {
+  for (const activationBits of values.inputs.split(',').map(Number)) {
     const bits = `W4A${activationBits}`;
     const start = asymmetricGrid(0, hi, activationBits);
     for (const range of ['min-max', 'mse'] as const) {
@@ -251,7 +260,7 @@ async function main(): Promise<void> {
     const gram = await measure(bits, 'gram, input range scanned', () =>
       fitMoments(products, 'gram', activationBits, start, true),
     );
-    for (const rates of ['literal', 'scaled'] as const) {
+    for (const rates of (['literal', 'scaled'] as const).filter((each) => values.rates.split(',').includes(each))) {
       const adaquant = await measure(bits, `adaquant, ${rates} rates`, async () => {
         const result = await adaquantOnColumns(layer, { input: columns, positionsPerSample: POSITIONS }, factory, {
           bits: 4,
@@ -267,6 +276,7 @@ async function main(): Promise<void> {
         against: adaquant.method,
         error: gram.heldOutError / adaquant.heldOutError,
         speed: adaquant.cpuSeconds / gram.cpuSeconds,
+        wallSpeed: adaquant.wallSeconds / gram.wallSeconds,
       });
     }
   }
