@@ -127,7 +127,7 @@ function pipelineCases(): Case[] {
 function rangeCases(): Case[] {
   return [3, 2].flatMap((bits) =>
     [true, false].flatMap((symmetric) =>
-      ['min-max', 'mse', 'output-mse'].map((range) => ({
+      ['min-max', 'percentile', 'mse', 'lp', 'analytic', 'output-mse'].map((range) => ({
         name: `W${bits}A8 ${symmetric ? 'symmetric' : 'asymmetric'} ${range}`,
         recipe: {
           quantization: {
