@@ -30,24 +30,25 @@ export function layerColumns(
     ...(differs((side) => side.shape.join('×'))
       ? sides('shape', 'Weight', 'Shape of the weight as the layer sees it', 'start', (side) => side.shape.join('×'))
       : []),
-    ...bitColumns('weightBits', 'W', 'Bits of the weights'),
-    ...bitColumns('inputBits', 'A', 'Bits of the activations that the layer reads'),
-    ...sides(
-      'size',
-      'Size',
-      'Bytes of weight, scales and zero points as stored',
-      'end',
-      (side) => side.storedBytes,
-      bytes,
+    ...once(bitColumns('weightBits', 'W', 'Bits of the weights'), 'W', !differs((side) => side.weightBits)),
+    ...once(
+      bitColumns('inputBits', 'A', 'Bits of the activations that the layer reads'),
+      'A',
+      !differs((side) => side.inputBits),
     ),
-    {
-      id: 'saved',
-      header: 'Size Δ',
-      explanation: 'Change of the stored bytes',
-      align: 'end',
-      value: sizeChange,
-      text: (layer) => changeText(sizeChange(layer)),
-    },
+    ...once(
+      sides(
+        'size',
+        'Size',
+        'Bytes of weight, scales and zero points as stored',
+        'end',
+        (side) => side.storedBytes,
+        bytes,
+      ),
+      'Size',
+      !differs((side) => side.storedBytes),
+    ),
+    ...(differs((side) => side.storedBytes) ? [savedColumn] : []),
     {
       id: 'relative',
       header: 'Weights Δ',
@@ -138,7 +139,39 @@ const outputColumn: Column<ComparedLayer> = {
   text: ({ outputSqnr }) => (outputSqnr === undefined ? '' : decibel(outputSqnr)),
 };
 
+const savedColumn: Column<ComparedLayer> = {
+  id: 'saved',
+  header: 'Size Δ',
+  explanation: 'Change of the stored bytes',
+  align: 'end',
+  value: sizeChange,
+  text: (layer) => changeText(sizeChange(layer)),
+};
+
 const names: readonly SideName[] = ['before', 'after'];
+
+/** One column in place of the two sides where no layer of both models differs: a layer that one lacks shows the other's. */
+function once(
+  [before, after]: readonly Column<ComparedLayer>[],
+  header: string,
+  isSame: boolean,
+): readonly Column<ComparedLayer>[] {
+  if (!isSame) {
+    return [before!, after!];
+  }
+  const sideOf = (layer: ComparedLayer): Column<ComparedLayer> => (layer.after === undefined ? before! : after!);
+  const { content } = after!;
+  return [
+    {
+      ...after!,
+      header,
+      explanation: after!.explanation.replace(/, in the second model$/, ', the same in both models'),
+      value: (layer) => sideOf(layer).value(layer),
+      text: (layer) => sideOf(layer).text(layer),
+      ...(content === undefined ? {} : { content: (layer: ComparedLayer) => sideOf(layer).content!(layer) }),
+    },
+  ];
+}
 
 function sides<T extends string | number>(
   id: string,
