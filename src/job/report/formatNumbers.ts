@@ -94,7 +94,7 @@ export function groupDigits(value: number): string {
 }
 
 function signed(text: string): string {
-  return text.replace(/^-(?=0*(?:\.0*)?(?: .*)?$)/, '').replaceAll('-', '−');
+  return text.replace(/^-(?=0*(?:\.0*)?(?: .*)?$)/, '').replace(/^-/, '−');
 }
 
 /** "1 step", "12 steps". */

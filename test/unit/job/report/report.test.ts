@@ -32,7 +32,7 @@ describe('report numbers', () => {
       '0.0076',
       '0',
       '−0.0020',
-      '1.5e−7',
+      '1.5e-7',
     ]);
     assert.deepEqual([3.21, 59.6, 200, 9000].map(format.formatSeconds), ['3.2 s', '60 s', '3 min 20 s', '2.5 h']);
     assert.deepEqual([270896, 999, 1000000].map(format.groupDigits), ['270,896', '999', '1,000,000']);
@@ -104,7 +104,7 @@ describe('the report', () => {
     const text = renderMarkdown(sampleReport());
     assert.match(text, /\| File \| 1\.11 MB \| 162 KB \| 14\.6 % \|/);
     assert.match(text, /92\.17 % \| 91\.95 % \| −0\.22 points/);
-    assert.match(text, /\| `conv1` \| 4 \| 8 \| 8 \| int8 \| 4 B \| 4\.0e−4 \| 46\.4 dB \| 40\.0 dB \|/);
+    assert.match(text, /\| `conv1` \| 4 \| 8 \| 8 \| int8 \| 4 B \| 4\.0e-4 \| 46\.4 dB \| 40\.0 dB \|/);
   });
 
   it('lets no name become markup', () => {
