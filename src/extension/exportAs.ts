@@ -160,14 +160,27 @@ async function exportFinished(
   return target;
 }
 
-/** Copies a model and its data files; the caller has asked about what is there. */
+/**
+ * Copies a model and its data files. The caller has asked about the model that is there; data files, whose names the model
+ * says, nobody was asked about: where one is there, which may be another model's, nothing is copied.
+ */
 export async function copyModelFiles(worker: WorkerClient, source: vscode.Uri, target: vscode.Uri): Promise<void> {
   const { externalFiles } = await worker.request('model/open', { path: source.fsPath, followExternalData: true });
+  const copies = externalFiles
+    .map(({ name }) => ({
+      from: vscode.Uri.joinPath(source, '..', name),
+      to: vscode.Uri.joinPath(target, '..', name),
+    }))
+    // A copy beside its source reads the same files.
+    .filter(({ from, to }) => from.toString() !== to.toString());
+  for (const { to } of copies) {
+    if (await exists(to)) {
+      throw extensionError('extension/file-exists', vscode.l10n.t('{0} is there already.', baseName(to)));
+    }
+  }
   await vscode.workspace.fs.copy(source, target, { overwrite: true });
-  for (const { name } of externalFiles) {
-    // The model names its data files, so they keep their names.
-    const from = vscode.Uri.joinPath(source, '..', name);
-    await vscode.workspace.fs.copy(from, vscode.Uri.joinPath(target, '..', name), { overwrite: true });
+  for (const { from, to } of copies) {
+    await vscode.workspace.fs.copy(from, to, { overwrite: false });
   }
 }
 
