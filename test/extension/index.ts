@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
+import * as vscode from 'vscode';
 
 /** What the driver reads: see scripts/hostSuite.mjs. */
 interface SuiteResult {
@@ -38,7 +39,7 @@ async function runMocha(folder: string, result: SuiteResult): Promise<void> {
   }
   await mocha.loadFilesAsync();
   await new Promise<void>((resolve) => {
-    const runner = mocha.run(() => resolve());
+    const runner = withoutForeignErrors(() => mocha.run(() => resolve()));
     runner.on('pass', (test) => {
       result.passes.push({ title: test.fullTitle(), milliseconds: test.duration ?? 0 });
     });
@@ -47,6 +48,29 @@ async function runMocha(folder: string, result: SuiteResult): Promise<void> {
       result.failures.push({ title: test.fullTitle(), message: textOf(error) });
     });
   });
+}
+
+/**
+ * Starts Mocha, and keeps from it what VS Code's own extensions leave uncaught: they run in the same process, and Mocha
+ * would fail whichever test is running (its Git extension writes to a `git check-ignore` that has gone, for one).
+ */
+function withoutForeignErrors(start: () => Mocha.Runner): Mocha.Runner {
+  const before = process.listeners('uncaughtException');
+  const runner = start();
+  // VS Code wraps listeners, so Mocha's is known only by not having been there.
+  const added = process.listeners('uncaughtException').filter((listener) => !before.includes(listener));
+  const builtIn = join(vscode.env.appRoot, 'extensions') + sep;
+  for (const fail of added) {
+    process.removeListener('uncaughtException', fail);
+    process.on('uncaughtException', (error, origin) => {
+      if (error.stack?.includes(builtIn) === true) {
+        console.error(`Uncaught in an extension of VS Code's own: ${textOf(error)}`);
+      } else {
+        fail(error, origin);
+      }
+    });
+  }
+  return runner;
 }
 
 function textOf(error: unknown): string {
