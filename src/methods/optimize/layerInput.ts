@@ -6,9 +6,8 @@ import { badBits, nonFiniteWeight } from '../quantize/errors';
 import { badMoments, badValues } from './errors';
 import type { OptimizeInput } from './optimizedWeight';
 
-/** A layer and what is asked of it, checked and with defaults filled in. */
-export interface LayerTask {
-  readonly layer: Layer;
+/** Rows that are to be fitted; plain data, so that threads can be sent it. */
+export interface RowsTask {
   readonly layout: MatrixLayout;
   readonly bits: number;
   readonly symmetric: boolean;
@@ -17,12 +16,17 @@ export interface LayerTask {
   readonly mask: Uint8Array | undefined;
   /** One per bias element (see `biasOf`), in units of the layer's product: Gemm's alpha and beta taken out. */
   readonly bias: Float64Array;
-  /** The layer's own bias is this times `bias`. */
-  readonly biasUnit: number;
   /** Scales, each shared by rows r ≡ set mod sets. */
   readonly sets: number;
   /** Each row has a bias of its own: all but stacked matrices. */
   readonly biasPerRow: boolean;
+}
+
+/** A layer and what is asked of it, checked and with defaults filled in. */
+export interface LayerTask extends RowsTask {
+  readonly layer: Layer;
+  /** The layer's own bias is this times `bias`. */
+  readonly biasUnit: number;
   /** Why the granularity is not the one asked for. */
   readonly obstacle: string | undefined;
 }
@@ -81,8 +85,14 @@ export function layerTask(layer: Layer, input: OptimizeInput): LayerTask {
   };
 }
 
-/** Index into `LayerTask.bias` of a row. */
-export function biasOf(task: LayerTask, row: number): number {
+/** The plain part of a task. */
+export function rowsTask(task: LayerTask): RowsTask {
+  const { layout, bits, symmetric, weight, target, mask, bias, sets, biasPerRow } = task;
+  return { layout, bits, symmetric, weight, target, mask, bias, sets, biasPerRow };
+}
+
+/** Index into `RowsTask.bias` of a row. */
+export function biasOf(task: RowsTask, row: number): number {
   return task.biasPerRow ? row : row % task.bias.length;
 }
 

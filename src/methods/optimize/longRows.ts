@@ -3,13 +3,11 @@
  * matrix of n² values that no cache holds, together most of their work is Gemm. Sums are those of the row-by-row forms in
  * another order.
  */
-import { choleskyInto, dotProduct, LANES } from '../../kernels';
+import { choleskyInto, dotProduct, LANES, roundHalfEven } from '../../kernels';
 import type { InputMoments, MatrixProducts } from '../moments';
-import type { TargetRow } from './rowErrors';
+import { errorFrom, errorVector, targetFrom, type TargetRow } from './rowErrors';
 import type { RowSet, SetSolution, StepGrid } from './rowSet';
 
-/** See `roundHalfEven`. */
-const SHIFTER = 6755399441055744;
 /** Columns that are eliminated or rounded one by one before what they change is made up for by a product. */
 const BLOCK = 128;
 /** Rows of a product that is made at a time: bounds its result. */
@@ -134,7 +132,7 @@ function roundPlaces(
     let step = 0;
     if (mask === undefined || mask[column] !== 0) {
       const quotient = (value - sum / pivot) / scale;
-      step = (quotient > low ? (quotient < high ? quotient : high) : low) + SHIFTER - SHIFTER;
+      step = roundHalfEven(quotient > low ? (quotient < high ? quotient : high) : low);
     }
     const error = step * scale - value;
     const term = pivot * error + sum;
@@ -182,20 +180,13 @@ export async function targetRows(
   moments: InputMoments,
   rows: readonly { readonly weight: Float64Array; readonly bias: number }[],
 ): Promise<TargetRow[]> {
-  const { size, power, cross, gram, targetMean } = moments;
+  const { size, power, cross, gram } = moments;
   const weights = rows.map(({ weight }) => weight);
   const powers = await symmetricProducts(products, weights, power, size);
   const crosses = cross === gram ? undefined : await rowProducts(products, weights, cross, size);
   return rows.map(({ weight, bias }, at) => {
     const square = dotProduct(powers, at * size, weight, 0, size);
-    const mean = dotProduct(weight, 0, targetMean, 0, size);
-    return {
-      weight,
-      bias,
-      square,
-      cross: crosses?.slice(at * size, (at + 1) * size),
-      power: Math.max(0, square + 2 * bias * mean + bias * bias),
-    };
+    return targetFrom(moments, weight, bias, square, crosses?.slice(at * size, (at + 1) * size));
   });
 }
 
@@ -205,22 +196,12 @@ export async function rowErrors(
   moments: InputMoments,
   rows: readonly { readonly target: TargetRow; readonly weight: Float64Array; readonly bias: number }[],
 ): Promise<number[]> {
-  const { size, gram, mean, targetMean } = moments;
-  const vectors = rows.map(({ target, weight }) =>
-    target.cross === undefined ? weight.map((value, i) => value - target.weight[i]!) : weight,
-  );
+  const { size, gram } = moments;
+  const vectors = rows.map(({ target, weight }) => errorVector(target, weight));
   const walked = await symmetricProducts(products, vectors, gram, size);
   return rows.map(({ target, weight, bias }, at) => {
     const vector = vectors[at]!;
-    const shift = bias - target.bias;
-    const form = dotProduct(walked, at * size, vector, 0, size);
-    if (target.cross === undefined) {
-      return Math.max(0, form + 2 * shift * dotProduct(vector, 0, mean, 0, size) + shift * shift);
-    }
-    const difference = dotProduct(weight, 0, mean, 0, size) - dotProduct(target.weight, 0, targetMean, 0, size);
-    const error =
-      target.square - 2 * dotProduct(target.cross, 0, weight, 0, size) + form + 2 * shift * difference + shift * shift;
-    return Math.max(0, error);
+    return errorFrom(moments, target, weight, bias, vector, dotProduct(walked, at * size, vector, 0, size));
   });
 }
 

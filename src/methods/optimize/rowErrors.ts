@@ -14,15 +14,25 @@ export interface TargetRow {
 }
 
 export function targetRow(moments: InputMoments, weight: Float64Array, bias: number): TargetRow {
-  const { size, cross, gram, power, targetMean } = moments;
-  const square = symmetricForm(weight, 0, size, power);
-  const mean = dotProduct(weight, 0, targetMean, 0, size);
+  const { size, cross, gram, power } = moments;
   let product: Float64Array | undefined;
   if (cross !== gram) {
     product = new Float64Array(size);
     rowProductInto(weight, 0, size, cross, product, 0);
   }
-  return { weight, bias, square, cross: product, power: Math.max(0, square + 2 * bias * mean + bias * bias) };
+  return targetFrom(moments, weight, bias, symmetricForm(weight, 0, size, power), product);
+}
+
+/** {@link targetRow} with `square` and `cross` known. */
+export function targetFrom(
+  { size, targetMean }: InputMoments,
+  weight: Float64Array,
+  bias: number,
+  square: number,
+  cross: Float64Array | undefined,
+): TargetRow {
+  const mean = dotProduct(weight, 0, targetMean, 0, size);
+  return { weight, bias, square, cross, power: Math.max(0, square + 2 * bias * mean + bias * bias) };
 }
 
 /**
@@ -30,23 +40,31 @@ export function targetRow(moments: InputMoments, weight: Float64Array, bias: num
  * the two are the same columns it is written in e = ŵ − w, which keeps its digits when e is small.
  */
 export function rowError(moments: InputMoments, target: TargetRow, weight: Float64Array, bias: number): number {
-  const { size, gram, mean, targetMean } = moments;
+  const vector = errorVector(target, weight);
+  return errorFrom(moments, target, weight, bias, vector, symmetricForm(vector, 0, moments.size, moments.gram));
+}
+
+/** What the error's quadratic form is taken of: e where the columns are the same ones, or ŵ. */
+export function errorVector(target: TargetRow, weight: Float64Array): Float64Array {
+  return target.cross === undefined ? weight.map((value, i) => value - target.weight[i]!) : weight;
+}
+
+/** {@link rowError} with the {@link errorVector} and `form` = vector G vectorᵀ known. */
+export function errorFrom(
+  { size, mean, targetMean }: InputMoments,
+  target: TargetRow,
+  weight: Float64Array,
+  bias: number,
+  vector: Float64Array,
+  form: number,
+): number {
   const shift = bias - target.bias;
   if (target.cross === undefined) {
-    const e = new Float64Array(size);
-    for (let i = 0; i < size; i++) {
-      e[i] = weight[i]! - target.weight[i]!;
-    }
-    const error = symmetricForm(e, 0, size, gram) + 2 * shift * dotProduct(e, 0, mean, 0, size) + shift * shift;
-    return Math.max(0, error);
+    return Math.max(0, form + 2 * shift * dotProduct(vector, 0, mean, 0, size) + shift * shift);
   }
   const difference = dotProduct(weight, 0, mean, 0, size) - dotProduct(target.weight, 0, targetMean, 0, size);
   const error =
-    target.square -
-    2 * dotProduct(target.cross, 0, weight, 0, size) +
-    symmetricForm(weight, 0, size, gram) +
-    2 * shift * difference +
-    shift * shift;
+    target.square - 2 * dotProduct(target.cross, 0, weight, 0, size) + form + 2 * shift * difference + shift * shift;
   return Math.max(0, error);
 }
 
