@@ -41,6 +41,7 @@ const bundles = [
     ...node,
     entryPoints: {
       worker: 'src/worker/worker.ts',
+      fitThread: 'src/job/fitThread.ts',
       cli: 'src/cli/cli.ts',
       ...Object.fromEntries(lazyCommands.map((name) => [`cli/${name}`, `src/cli/${name}.ts`])),
     },

@@ -29,7 +29,7 @@ import {
   type SampledColumns,
 } from '../src/methods';
 import { buildModel, DataType, Tensor } from '../src/onnx';
-import { RuntimeProducts } from '../src/job/layerMomentsProducts';
+import { RuntimeProducts } from '../src/job/runtimeProducts';
 import { createOnnxRuntime } from '../src/runtime/onnxRuntime';
 import { CHANNELS, layerInputs, layerWeights, SIDE } from './optimizerLayer';
 

@@ -3,8 +3,12 @@
  * and 64 smooth random samples through analysis, allocation at `--size` and the fit of codes. Processor and wall seconds of each
  * stage, peak memory of the process.
  *
- *     npx tsx bench/resnet50.ts                        the whole network, every width of `--bits`
- *     npx tsx bench/resnet50.ts --blocks 1,0,0,0       its first block alone, for profiles
+ * Bundled beside the program of the threads, as what ships is; from its source it has one thread.
+ *
+ *     npx esbuild bench/resnet50.ts src/job/fitThread.ts --bundle --platform=node --main-fields=module,main \
+ *       --external:onnxruntime-node --entry-names=[name] --outdir=out/bench
+ *     node out/bench/resnet50.js                        the whole network, every width of `--bits`
+ *     node out/bench/resnet50.js --blocks 1,0,0,0       its first block alone, for profiles
  */
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -13,7 +13,7 @@ const allowed = [
   [/^extension\/(readme|README)\.md$/, true],
   [/^extension\/(changelog|CHANGELOG)\.md$/, true],
   [/^extension\/LICENSE(\.txt|\.md)?$/, true],
-  [/^extension\/dist\/(extension|worker)\.js$/, true],
+  [/^extension\/dist\/(extension|worker|fitThread)\.js$/, true],
   [/^extension\/dist\/webview\/(compare|editor|history|review)\.(js|css)$/, true],
   [/^extension\/dist\/webview\/[\w-]+\.ttf$/, false],
   [/^extension\/l10n\/bundle\.l10n(\.[\w-]+)?\.json$/, true],
@@ -52,6 +52,7 @@ const LARGEST_BYTES = 60e6;
 const BUNDLE_BYTES = {
   'extension/dist/extension.js': 200e3,
   'extension/dist/worker.js': 1100e3,
+  'extension/dist/fitThread.js': 300e3,
   'extension/dist/webview/editor.js': 450e3,
   'extension/dist/webview/editor.css': 60e3,
   'extension/dist/webview/review.js': 210e3,

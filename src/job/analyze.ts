@@ -419,8 +419,8 @@ async function optimizeStage(
             factory: job.factory,
             signal: tracker.signal,
           },
-          ({ layer, moments, sampled, products }) =>
-            optimize(layer, wanted(layer), { moments, sampled, samples: calibration.samples, products }),
+          ({ layer, moments, sampled, engine }) =>
+            optimize(layer, wanted(layer), { moments, sampled, samples: calibration.samples, engine }),
         );
       }
       for (const { layer, wishes } of open.values()) {

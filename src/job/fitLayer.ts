@@ -2,14 +2,8 @@ import { outputClip, weightAsMatrix } from '../analysis';
 import type { Layer, RunnerFactory } from '../analysis';
 import { gridRange } from '../kernels';
 import { adaquantOnColumns, biasRefusal, optimizeLayer, optimizeLayerBy } from '../methods';
-import type {
-  GridWithRange,
-  InputLayout,
-  LayerMoments,
-  MatrixProducts,
-  OptimizedWeight,
-  OptimizeInput,
-} from '../methods';
+import type { GridWithRange, InputLayout, LayerMoments, OptimizedWeight, OptimizeInput } from '../methods';
+import type { FitEngine } from './fitEngine';
 import { columnBytes } from './layerMomentsSource';
 import type { SampledInput } from './layerMomentsSource';
 import type { RecipeQuantization } from './recipe/recipe';
@@ -52,7 +46,7 @@ export interface FitData {
   readonly sampled: SampledInput | undefined;
   readonly samples: number;
   /** For fits of long rows. */
-  readonly products?: MatrixProducts | undefined;
+  readonly engine?: FitEngine | undefined;
 }
 
 export interface FittedLayer {
@@ -90,7 +84,7 @@ export async function fitLayer(
   signal?: AbortSignal,
 ): Promise<FittedLayer> {
   const { weights, activations, optimizer } = settings;
-  const { moments, sampled, products } = data;
+  const { moments, sampled, engine } = data;
   const { weightBits, activationBits, grid, learnsGrid = true, weight, mask } = wish;
   const clip = outputClip(layer);
   const pruned = {
@@ -137,6 +131,9 @@ export async function fitLayer(
     ...(optimizer.method === 'adaquant' ? { iterations: optimizer.iterations } : {}),
     ...pruned,
   };
-  const found = products === undefined ? optimizeLayer(layer, input) : await optimizeLayerBy(products, layer, input);
+  const found =
+    engine === undefined
+      ? optimizeLayer(layer, input)
+      : await optimizeLayerBy(engine.products, layer, input, engine.team);
   return { found, grid };
 }

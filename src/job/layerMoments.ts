@@ -18,7 +18,7 @@ import {
   type SampledInput,
   waitingBytes,
 } from './layerMomentsSource';
-import { RuntimeProducts } from './layerMomentsProducts';
+import { FitEngine } from './fitEngine';
 import { sampleBatches } from './sampleBatches';
 
 /** The same network with some layers changed: where X̂ comes from. */
@@ -59,8 +59,8 @@ export interface MeasuredLayer {
   readonly moments: LayerMoments;
   /** Where `sampledColumns` asks for them. */
   readonly sampled: SampledInput | undefined;
-  /** What made the moments, for fits on them. Only while the visit lasts. */
-  readonly products: MatrixProducts;
+  /** For fits on the moments. Only while the visit lasts. */
+  readonly engine: FitEngine;
 }
 
 export interface LayerMomentsResult {
@@ -90,23 +90,23 @@ export async function forEachLayerMoments(
   const found = momentsSources(layers, model.graph, shapes, gridOf, compressedNames(options));
   const refused = new Map(found.refused);
   const bytes = await bytesPerSample(options, found.sources);
-  const products = await RuntimeProducts.open(options.factory);
+  const engine = await FitEngine.open(options.factory, options.memoryLimit, signal);
   try {
     for (const group of packSources(options, found.sources, refused)) {
-      for (const reader of await readGroup(options, group, bytes, products)) {
+      for (const reader of await readGroup(options, group, bytes, engine.products)) {
         const result = await reader.finish();
         for (const layer of reader.source.layers) {
           if (result === undefined) {
             refused.set(layer.name, 'its input has a shape that does not fit its weight');
           } else {
-            await visit({ layer, ...result, products });
+            await visit({ layer, ...result, engine });
           }
         }
         throwIfCancelled(signal);
       }
     }
   } finally {
-    await products.close();
+    await engine.close();
   }
   return { refused };
 }

@@ -2,7 +2,7 @@ import { cutBefore } from '../analysis';
 import type { Cut, Layer, RunnerFactory, ShapeTable } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import type { QuantGrid } from '../kernels';
-import type { LayerMoments, MatrixProducts } from '../methods';
+import type { LayerMoments } from '../methods';
 import { CutWalker, heldBytes, probeBytes, type Batch } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { ChangedNetwork, type LayerChange } from './layerMomentsChanges';
@@ -16,7 +16,7 @@ import {
   type MomentsSource,
   type SampledInput,
 } from './layerMomentsSource';
-import { RuntimeProducts } from './layerMomentsProducts';
+import { FitEngine } from './fitEngine';
 import { sampleBatches, type SampleRange } from './sampleBatches';
 import type { Model } from '../onnx';
 
@@ -53,8 +53,8 @@ export interface SequentialLayer {
   readonly samples: number;
   /** The moments with another quantiser (or none) in front of the layer. Only while the visit lasts. */
   momentsWith(grid: QuantGrid | undefined): Promise<LayerMoments | undefined>;
-  /** What makes the moments, for fits on them. Only while the visit lasts. */
-  readonly products: MatrixProducts;
+  /** For fits on the moments. Only while the visit lasts. */
+  readonly engine: FitEngine;
 }
 
 export interface SequentialResult {
@@ -103,8 +103,8 @@ export async function walkSequential(
   }
   const changed = new ChangedNetwork(model, options.shapes, options.factory);
   const ranges = await rangesThatFit(options, levels, changed);
-  const products = await RuntimeProducts.open(options.factory);
-  const walk = new Walk(options, changed, ranges, products);
+  const engine = await FitEngine.open(options.factory, options.memoryLimit, options.signal);
+  const walk = new Walk(options, changed, ranges, engine);
   try {
     for (const level of levels) {
       await walk.advance(level.cut);
@@ -119,7 +119,7 @@ export async function walkSequential(
       walk.change(level.layers, changes);
     }
   } finally {
-    await products.close();
+    await engine.close();
   }
   return { samples: walk.samples, peakBytes: walk.peakBytes, refused };
 }
@@ -193,7 +193,7 @@ class Walk {
     private readonly options: SequentialOptions,
     private readonly network: ChangedNetwork,
     private readonly ranges: readonly SampleRange[],
-    private readonly products: MatrixProducts,
+    private readonly engine: FitEngine,
   ) {
     const batches = ranges.map((range): Batch => new Map(options.dataset.batch(range.start, range.count)));
     this.float = new CutWalker(network.loadFloat, batches, options.signal);
@@ -268,7 +268,7 @@ class Walk {
           sampled: result?.sampled,
           samples: this.samples,
           momentsWith,
-          products: this.products,
+          engine: this.engine,
         });
       }
     }
@@ -280,7 +280,7 @@ class Walk {
         sampled: undefined,
         samples: this.samples,
         momentsWith: () => Promise.resolve(undefined),
-        products: this.products,
+        engine: this.engine,
       });
     }
     return measured;
@@ -319,7 +319,7 @@ class Walk {
       samples: this.samples,
       heldOutEvery,
       sampledColumns,
-      products: this.products,
+      products: this.engine.products,
     });
     const differs = this.network.differs(source.value);
     for (const [index, batch] of this.float.batches.entries()) {

@@ -103,7 +103,7 @@ export class SequentialFit {
   }
 
   private async weights(
-    { layer, sampled, samples, products }: SequentialLayer,
+    { layer, sampled, samples, engine }: SequentialLayer,
     moments: LayerMoments,
     { weightBits, activationBits, grid, pruned }: FitWish,
     learnsGrid = true,
@@ -111,7 +111,7 @@ export class SequentialFit {
     return await fitLayer(
       layer,
       this.quantization,
-      { moments, sampled, samples, products },
+      { moments, sampled, samples, engine },
       {
         weightBits,
         activationBits,

@@ -28,6 +28,6 @@ export interface FoundRows {
 
 /** Others who fit slices of rows, several at a time. What is found does not depend on how many they are. */
 export interface RowTeam {
-  /** Has every slice fitted by {@link RowsFit.solveSlice} and hands over what was found, in any order. */
-  fit(work: RowsWork, slices: readonly RowSlice[], take: (found: FoundRows) => void): Promise<void>;
+  /** Has every slice fitted by `RowsFit.solveSlice` and hands over what was found, in any order. False: nobody is there to do it. */
+  fit(work: RowsWork, slices: readonly RowSlice[], take: (found: FoundRows) => void): Promise<boolean>;
 }

@@ -127,10 +127,10 @@ export class RowsFit {
     }
     const slices = this.slices(trial, task.sets);
     if (team !== undefined && moments !== undefined && slices.length > 1 && rows * columns ** 2 >= WORTH_A_TEAM) {
-      this.problems.forEach((cache) => cache.clear());
       const damping = this.tried.length === 1 ? this.tried[0] : undefined;
-      await team.fit({ task, options, moments, damping }, slices, (found) => this.take(found));
-      return;
+      if (await team.fit({ task, options, moments, damping }, slices, (found) => this.take(found))) {
+        return;
+      }
     }
     for (const slice of slices) {
       await this.solveRows(products, slice);

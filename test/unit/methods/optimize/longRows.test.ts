@@ -1,43 +1,11 @@
 import assert from 'node:assert/strict';
-import { findLayers, type Layer } from '../../../../src/analysis';
 import { seededNormal } from '../../../../src/base/random';
-import { RuntimeProducts } from '../../../../src/job/layerMomentsProducts';
+import { RuntimeProducts } from '../../../../src/job/runtimeProducts';
 import { choleskyInto } from '../../../../src/kernels';
-import { momentsAccumulator, optimizeLayer, optimizeLayerBy, type LayerMoments } from '../../../../src/methods';
+import { optimizeLayer, optimizeLayerBy } from '../../../../src/methods';
 import { choleskyBy } from '../../../../src/methods/optimize/longRows';
-import { buildModel, DataType, Tensor } from '../../../../src/onnx';
 import { createOnnxRuntime } from '../../../../src/runtime/onnxRuntime';
-import { weightValues } from '../quantize/layerCases';
-
-function matMul(n: number, rows: number): Layer {
-  const model = buildModel({
-    opset: 17,
-    inputs: [{ name: 'x', type: DataType.FLOAT, shape: ['batch', n] }],
-    outputs: ['y'],
-    initializers: [
-      Tensor.fromFloat32('w', [n, rows], weightValues([n, rows], 3)),
-      Tensor.fromFloat32('b', [rows], weightValues([rows], 4)),
-    ],
-    nodes: [{ opType: 'Gemm', name: 'layer', inputs: ['x', 'w', 'b'], outputs: ['y'] }],
-  });
-  return findLayers(model)[0]!;
-}
-
-/** Correlated inputs; with `noise` those of a compressed network beside them. */
-function momentsOf(layer: Layer, n: number, samples: number, noise: number, heldOutEvery: number): LayerMoments {
-  const normal = seededNormal(5);
-  const x = new Float32Array(samples * n);
-  for (let s = 0; s < samples; s++) {
-    let state = 0;
-    for (let i = 0; i < n; i++) {
-      state = 0.8 * state + normal();
-      x[s * n + i] = Math.max(0, state) * (1 + (i % 7));
-    }
-  }
-  const accumulator = momentsAccumulator(layer, { heldOutEvery })!;
-  accumulator.add(x, [samples, n], noise === 0 ? undefined : x.map((v) => v + noise * normal()));
-  return accumulator.finish()!;
-}
+import { gemmLayer, momentsOf } from './longRowCases';
 
 describe('optimizeLayerBy', function () {
   this.timeout(120_000);
@@ -72,7 +40,7 @@ describe('optimizeLayerBy', function () {
 
   const n = 400;
   const rows = 9;
-  const layer = matMul(n, rows);
+  const layer = gemmLayer(n, rows);
   const mask = Uint8Array.from({ length: n * rows }, (_, i) => (i % 4 < 2 ? 1 : 0));
   const target = Float32Array.from({ length: n * rows }, (_, i) => Math.sin(i));
   for (const method of ['rtn', 'gptq', 'gram'] as const) {
@@ -106,7 +74,7 @@ describe('optimizeLayerBy', function () {
   }
 
   it('settles the damping of very long rows on the first of them too', async () => {
-    const long = matMul(1040, 18);
+    const long = gemmLayer(1040, 18);
     const moments = momentsOf(long, 1040, 1300, 0, 5);
     const input = { bits: 4, granularity: 'per-channel', symmetric: true, method: 'gram', moments } as const;
     const plain = optimizeLayer(long, input);
