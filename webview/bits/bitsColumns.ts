@@ -2,7 +2,9 @@ import type { AllocatedLayerView } from '../../src/protocol/job';
 import type { LayerSummary } from '../../src/protocol/model';
 import { bitChip } from '../charts/bitRamp';
 import { element, hiddenText } from '../controls/element';
+import { nameColumn, weightColumn } from '../layers/identityColumns';
 import type { Column } from '../table/column';
+import { numberColumn, textColumn } from '../table/columnKinds';
 import { bitsText, bytes, decibel, layerLoss } from '../text/numbers';
 
 export interface BitsRow {
@@ -16,31 +18,10 @@ export interface BitsRow {
   readonly outputSqnr: number | undefined;
 }
 
-/** Operator and weight in one word: "Conv 64×64×3×3". */
-export function weightText(layer: LayerSummary): string {
-  return `${layer.operator} ${layer.weightShape.join('×')}`;
-}
-
 export function bitsColumns(lossUnit: string, hasReport: boolean): readonly Column<BitsRow>[] {
   const columns: Column<BitsRow>[] = [
-    {
-      id: 'name',
-      header: 'Layer',
-      explanation: 'Name of the layer',
-      align: 'start',
-      value: (row) => row.layer.shortName,
-      text: (row) => row.layer.shortName,
-      cellTitle: (row) => row.layer.name,
-    },
-    {
-      id: 'weight',
-      header: 'Weight',
-      explanation: 'Operator and shape of the weight',
-      align: 'start',
-      quiet: true,
-      value: (row) => weightText(row.layer),
-      text: (row) => weightText(row.layer),
-    },
+    nameColumn(),
+    weightColumn(),
     {
       id: 'weightBits',
       header: 'W',
@@ -60,51 +41,45 @@ export function bitsColumns(lossUnit: string, hasReport: boolean): readonly Colu
       text: (row) => bitsText(row.allocated.activationBits),
       content: (row) => bitChip(row.allocated.activationBits),
     },
-    {
-      id: 'size',
-      header: 'Size',
-      explanation: 'Nominal size of the weights: parameters × bits',
-      align: 'end',
-      value: (row) => row.allocated.sizeBits / 8,
-      text: (row) => bytes(row.allocated.sizeBits / 8),
-    },
-    {
-      id: 'loss',
-      header: `Loss, ${lossUnit}`,
-      explanation: `Predicted: loss the network gains with this layer alone at these widths, in ${lossUnit}`,
-      align: 'end',
-      value: (row) => row.allocated.predictedLoss,
-      text: (row) => layerLoss(row.allocated.predictedLoss),
-    },
-    {
-      id: 'sqnr',
-      header: 'SQNR',
-      explanation: 'Signal-to-quantisation-noise ratio of the weights at this width',
-      align: 'end',
-      value: (row) => row.weightSqnr,
-      text: (row) => (row.weightSqnr === undefined ? '' : decibel(row.weightSqnr)),
-    },
+    numberColumn(
+      'size',
+      'Size',
+      'Nominal size of the weights: parameters × bits',
+      (row) => row.allocated.sizeBits / 8,
+      bytes,
+    ),
+    numberColumn(
+      'loss',
+      `Loss, ${lossUnit}`,
+      `Predicted: loss the network gains with this layer alone at these widths, in ${lossUnit}`,
+      (row) => row.allocated.predictedLoss,
+      layerLoss,
+    ),
+    numberColumn(
+      'sqnr',
+      'SQNR',
+      'Signal-to-quantisation-noise ratio of the weights at this width',
+      (row) => row.weightSqnr,
+      decibel,
+    ),
   ];
   if (hasReport) {
-    columns.push({
-      id: 'outputSqnr',
-      header: 'Output SQNR',
-      explanation: "Measured: the layer's output in the exported network of the last run against the float network",
-      align: 'end',
-      value: (row) => row.outputSqnr,
-      text: (row) => (row.outputSqnr === undefined ? '' : decibel(row.outputSqnr)),
-    });
+    columns.push(
+      numberColumn(
+        'outputSqnr',
+        'Output SQNR',
+        "Measured: the layer's output in the exported network of the last run against the float network",
+        (row) => row.outputSqnr,
+        decibel,
+      ),
+    );
   }
-  columns.push({
-    id: 'reason',
-    header: 'Why',
-    explanation: 'What decided the widths, where it was not the budget',
-    align: 'start',
-    quiet: true,
-    value: (row) => reason(row),
-    text: (row) => reason(row) ?? '',
-    maxWidth: 150,
-  });
+  columns.push(
+    textColumn('reason', 'Why', 'What decided the widths, where it was not the budget', reason, {
+      quiet: true,
+      maxWidth: 150,
+    }),
+  );
   return columns;
 }
 

@@ -1,8 +1,10 @@
 import type { MeasurementsView } from '../../src/protocol/job';
 import { bitChip } from '../charts/bitRamp';
 import type { Column } from '../table/column';
+import { numberColumn, textColumn } from '../table/columnKinds';
 import { UNKNOWN, bitsText, bytes, compact, decibel, exact, layerLoss, share } from '../text/numbers';
 import { refusals, type LayerRow } from './layerRow';
+import { nameColumn } from './identityColumns';
 
 /** The N:M patterns of the statistics, in their order. */
 export const patterns = [
@@ -37,128 +39,52 @@ export function layerColumns(measurements: MeasurementsView | undefined): readon
     ...statisticsColumns(),
     ...patterns.map(([keep, group]) => patternColumn(keep, group)),
     ...(measurements === undefined ? [] : measuredColumns(measurements)),
-    {
-      id: 'notes',
-      header: 'Cannot',
-      explanation: 'What cannot be done to the layer, and why',
-      align: 'start',
+    textColumn('notes', 'Cannot', 'What cannot be done to the layer, and why', (row) => refusalText(row) || undefined, {
       quiet: true,
       maxWidth: 240,
-      value: (row) => refusalText(row) || undefined,
-      text: (row) => refusalText(row),
-    },
+    }),
   ];
 }
 
 function identityColumns(): readonly Column<LayerRow>[] {
+  const quiet = { quiet: true };
   return [
-    {
-      id: 'name',
-      header: 'Layer',
-      explanation: 'Name of the layer: what recipes and locks say is in the tooltip',
-      align: 'start',
-      value: (row) => row.layer.shortName,
-      text: (row) => row.layer.shortName,
-      cellTitle: (row) => row.layer.name,
-    },
-    {
-      id: 'kind',
-      header: 'Operator',
-      explanation: 'Operator type as in ONNX',
-      align: 'start',
-      quiet: true,
-      value: (row) => row.layer.operator,
-      text: (row) => row.layer.operator,
-    },
-    {
-      id: 'operator',
-      header: 'Kind',
-      explanation: 'Operator with kernel, stride and groups',
-      align: 'start',
-      quiet: true,
-      value: (row) => row.layer.description,
-      text: (row) => row.layer.description,
-    },
-    {
-      id: 'weight',
-      header: 'Weight',
-      explanation: 'Shape of the weight as the layer sees it',
-      align: 'start',
-      quiet: true,
-      value: (row) => row.layer.weightShape.join('×'),
-      text: (row) => row.layer.weightShape.join('×'),
-    },
-    {
-      id: 'type',
-      header: 'Type',
-      explanation: 'Element type of the stored weight',
-      align: 'start',
-      quiet: true,
-      value: (row) => row.layer.weightType,
-      text: (row) => row.layer.weightType,
-    },
-    {
-      id: 'output',
-      header: 'Output',
-      explanation: 'Shape of the output',
-      align: 'start',
-      quiet: true,
-      value: (row) => row.layer.outputShape,
-      text: (row) => row.layer.outputShape,
-    },
-    {
-      id: 'parameters',
-      header: 'Parameters',
-      explanation: 'Elements of the weight; a shared weight is counted by each of its layers',
-      align: 'end',
-      value: (row) => row.layer.parameters,
-      text: (row) => exact(row.layer.parameters),
-    },
-    {
-      id: 'macs',
-      header: 'MACs',
-      explanation: 'Multiply-accumulates for one sample',
-      align: 'end',
-      value: (row) => row.layer.macs,
-      text: (row) => (row.layer.macs === undefined ? '' : compact(row.layer.macs)),
-    },
-    {
-      id: 'size',
-      header: 'Size',
-      explanation: 'Bytes of the weight as stored',
-      align: 'end',
-      value: (row) => row.layer.storedBytes,
-      text: (row) => bytes(row.layer.storedBytes),
-    },
+    nameColumn('Name of the layer: what recipes and locks say is in the tooltip'),
+    textColumn('kind', 'Operator', 'Operator type as in ONNX', (row) => row.layer.operator, quiet),
+    textColumn('operator', 'Kind', 'Operator with kernel, stride and groups', (row) => row.layer.description, quiet),
+    textColumn(
+      'weight',
+      'Weight',
+      'Shape of the weight as the layer sees it',
+      (row) => row.layer.weightShape.join('×'),
+      quiet,
+    ),
+    textColumn('type', 'Type', 'Element type of the stored weight', (row) => row.layer.weightType, quiet),
+    textColumn('output', 'Output', 'Shape of the output', (row) => row.layer.outputShape, quiet),
+    numberColumn(
+      'parameters',
+      'Parameters',
+      'Elements of the weight; a shared weight is counted by each of its layers',
+      (row) => row.layer.parameters,
+      exact,
+    ),
+    numberColumn('macs', 'MACs', 'Multiply-accumulates for one sample', (row) => row.layer.macs, compact),
+    numberColumn('size', 'Size', 'Bytes of the weight as stored', (row) => row.layer.storedBytes, bytes),
   ];
 }
 
 function statisticsColumns(): readonly Column<LayerRow>[] {
+  const threeDigits = (value: number): string => value.toPrecision(3);
   return [
-    {
-      id: 'zeros',
-      header: 'Zeros',
-      explanation: 'Share of weights that are exactly zero',
-      align: 'end',
-      value: (row) => row.statistics?.zeros,
-      text: (row) => (row.statistics === undefined ? '' : share(row.statistics.zeros)),
-    },
-    {
-      id: 'range',
-      header: 'Largest |w|',
-      explanation: 'Largest magnitude of a weight',
-      align: 'end',
-      value: (row) => magnitude(row),
-      text: (row) => magnitude(row)?.toPrecision(3) ?? '',
-    },
-    {
-      id: 'std',
-      header: 'Std',
-      explanation: 'Standard deviation of the weights',
-      align: 'end',
-      value: (row) => row.statistics?.std,
-      text: (row) => row.statistics?.std.toPrecision(3) ?? '',
-    },
+    numberColumn(
+      'zeros',
+      'Zeros',
+      'Share of weights that are exactly zero',
+      (row) => row.statistics?.zeros,
+      (zeros) => share(zeros),
+    ),
+    numberColumn('range', 'Largest |w|', 'Largest magnitude of a weight', magnitude, threeDigits),
+    numberColumn('std', 'Std', 'Standard deviation of the weights', (row) => row.statistics?.std, threeDigits),
   ];
 }
 
@@ -193,80 +119,69 @@ function measuredColumns(measurements: MeasurementsView): readonly Column<LayerR
   const ordered = [...pairs.values()].sort(
     (a, b) => a.weightBits - b.weightBits || a.activationBits - b.activationBits,
   );
-  const lossColumns = ordered.map(({ weightBits, activationBits }): Column<LayerRow> => {
-    const found = (row: LayerRow) =>
-      row.measurement?.candidates.find(
-        (candidate) => candidate.weightBits === weightBits && candidate.activationBits === activationBits,
-      );
-    return {
-      id: `loss-${weightBits}-${activationBits}`,
-      header: `Loss ${bitsText(weightBits)}/${bitsText(activationBits)}`,
-      explanation: `Sensitivity: loss in ${measurements.lossUnit} the network gains with this layer alone at ${bitsText(weightBits)} bit weights and ${bitsText(activationBits)} bit activations`,
-      align: 'end',
-      value: (row) => found(row)?.loss,
-      text: (row) => {
-        const candidate = found(row);
-        return candidate === undefined ? '' : layerLoss(candidate.loss);
-      },
-    };
-  });
+  const lossColumns = ordered.map(({ weightBits, activationBits }) =>
+    numberColumn<LayerRow>(
+      `loss-${weightBits}-${activationBits}`,
+      `Loss ${bitsText(weightBits)}/${bitsText(activationBits)}`,
+      `Sensitivity: loss in ${measurements.lossUnit} the network gains with this layer alone at ${bitsText(weightBits)} bit weights and ${bitsText(activationBits)} bit activations`,
+      (row) =>
+        row.measurement?.candidates.find(
+          (candidate) => candidate.weightBits === weightBits && candidate.activationBits === activationBits,
+        )?.loss,
+      layerLoss,
+    ),
+  );
   const sqnrColumns = [...widths]
     .sort((a, b) => a - b)
-    .map((bits): Column<LayerRow> => {
-      const found = (row: LayerRow) =>
-        row.measurement?.candidates.find((candidate) => candidate.weightBits === bits)?.weightSqnr;
-      return {
-        id: `sqnr-${bits}`,
-        header: `SQNR ${bitsText(bits)}`,
-        explanation: `Signal-to-quantisation-noise ratio of the weights at ${bitsText(bits)} bits`,
-        align: 'end',
-        value: found,
-        text: (row) => {
-          const value = found(row);
-          return value === undefined ? '' : decibel(value);
-        },
-      };
-    });
+    .map((bits) =>
+      numberColumn<LayerRow>(
+        `sqnr-${bits}`,
+        `SQNR ${bitsText(bits)}`,
+        `Signal-to-quantisation-noise ratio of the weights at ${bitsText(bits)} bits`,
+        (row) => row.measurement?.candidates.find((candidate) => candidate.weightBits === bits)?.weightSqnr,
+        decibel,
+      ),
+    );
   return [...lossColumns, ...sqnrColumns];
 }
 
 function allocationColumns(lossUnit: string): readonly Column<LayerRow>[] {
   return [
-    {
-      id: 'weightBits',
-      header: 'W',
-      explanation: 'Bits of the weights in the present allocation',
-      align: 'center',
-      value: (row) => row.allocated?.weightBits,
-      text: (row) => (row.allocated === undefined ? '' : bitsText(row.allocated.weightBits)),
-      content: (row) => (row.allocated === undefined ? undefined : bitChip(row.allocated.weightBits)),
-    },
-    {
-      id: 'activationBits',
-      header: 'A',
-      explanation: 'Bits of the input activations in the present allocation',
-      align: 'center',
-      value: (row) => row.allocated?.activationBits,
-      text: (row) => (row.allocated === undefined ? '' : bitsText(row.allocated.activationBits)),
-      content: (row) => (row.allocated === undefined ? undefined : bitChip(row.allocated.activationBits)),
-    },
-    {
-      id: 'quantizedSize',
-      header: 'Quantised',
-      explanation: 'Nominal size of the weights in the present allocation: parameters × bits',
-      align: 'end',
-      value: (row) => (row.allocated === undefined ? undefined : row.allocated.sizeBits / 8),
-      text: (row) => (row.allocated === undefined ? '' : bytes(row.allocated.sizeBits / 8)),
-    },
-    {
-      id: 'predicted',
-      header: 'Predicted loss',
-      explanation: `Predicted loss of the layer in the present allocation, in ${lossUnit}`,
-      align: 'end',
-      value: (row) => row.allocated?.predictedLoss,
-      text: (row) => (row.allocated === undefined ? '' : layerLoss(row.allocated.predictedLoss)),
-    },
+    widthColumn('weightBits', 'W', 'Bits of the weights in the present allocation', (row) => row.allocated?.weightBits),
+    widthColumn(
+      'activationBits',
+      'A',
+      'Bits of the input activations in the present allocation',
+      (row) => row.allocated?.activationBits,
+    ),
+    numberColumn(
+      'quantizedSize',
+      'Quantised',
+      'Nominal size of the weights in the present allocation: parameters × bits',
+      (row) => (row.allocated === undefined ? undefined : row.allocated.sizeBits / 8),
+      bytes,
+    ),
+    numberColumn(
+      'predicted',
+      'Predicted loss',
+      `Predicted loss of the layer in the present allocation, in ${lossUnit}`,
+      (row) => row.allocated?.predictedLoss,
+      layerLoss,
+    ),
   ];
+}
+
+function widthColumn(
+  id: string,
+  header: string,
+  explanation: string,
+  bits: (row: LayerRow) => number | undefined,
+): Column<LayerRow> {
+  const content = (row: LayerRow) => {
+    const known = bits(row);
+    return known === undefined ? undefined : bitChip(known);
+  };
+  return numberColumn(id, header, explanation, bits, bitsText, { align: 'center', content });
 }
 
 function magnitude(row: LayerRow): number | undefined {

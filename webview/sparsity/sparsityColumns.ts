@@ -1,6 +1,8 @@
 import type { LayerSummary } from '../../src/protocol/model';
 import type { LayerSparsity, MaskMethod, PatternName, PatternSparsity } from '../../src/protocol/sparsity';
+import { nameColumn, weightColumn } from '../layers/identityColumns';
 import type { Column } from '../table/column';
+import { textColumn } from '../table/columnKinds';
 import { share, UNKNOWN } from '../text/numbers';
 import { countText, methodNames, methodTitles, methods, patternText, powerOfTen } from './names';
 
@@ -32,24 +34,8 @@ function limit(row: SparsityRow): string | undefined {
 export function sparsityColumns(name: PatternName): readonly Column<SparsityRow>[] {
   const pattern = patternText(name);
   return [
-    {
-      id: 'name',
-      header: 'Layer',
-      explanation: 'Name of the layer',
-      align: 'start',
-      value: (row) => row.layer.shortName,
-      text: (row) => row.layer.shortName,
-      cellTitle: (row) => row.layer.name,
-    },
-    {
-      id: 'weight',
-      header: 'Weight',
-      explanation: 'Operator and shape of the weight',
-      align: 'start',
-      quiet: true,
-      value: (row) => weightText(row.layer),
-      text: (row) => weightText(row.layer),
-    },
+    nameColumn(),
+    weightColumn(),
     shareColumn('zeros', 'Zeros', 'Share of weights that are exactly zero', ({ measured }) =>
       measured?.failure === undefined ? measured?.zeros : undefined,
     ),
@@ -90,16 +76,13 @@ export function sparsityColumns(name: PatternName): readonly Column<SparsityRow>
       'log₁₀ of the product form M!·(M−1)!···(M−N+1)! for each tile, which counts ordered stacks of permutations: not the number of masks',
       ({ pattern: found }) => found?.masks?.diversity.product,
     ),
-    {
-      id: 'why',
-      header: 'Cannot',
-      explanation: `Why the layer has no ${pattern} mask, or none that serves Wᵀ`,
-      align: 'start',
-      quiet: true,
-      maxWidth: 280,
-      value: (row) => whyNot(row) ?? limit(row),
-      text: (row) => whyNot(row) ?? limit(row) ?? '',
-    },
+    textColumn(
+      'why',
+      'Cannot',
+      `Why the layer has no ${pattern} mask, or none that serves Wᵀ`,
+      (row) => whyNot(row) ?? limit(row),
+      { quiet: true, maxWidth: 280 },
+    ),
   ];
 }
 
@@ -170,8 +153,4 @@ function shareOrUnknown(row: SparsityRow, value: number | undefined): string {
     return share(value);
   }
   return whyNot(row) === undefined && row.pattern === undefined ? '' : UNKNOWN;
-}
-
-function weightText(layer: LayerSummary): string {
-  return `${layer.operator} ${layer.weightShape.join('×')}`;
 }
