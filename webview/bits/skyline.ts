@@ -1,7 +1,8 @@
 import { bitClass } from '../charts/bitRamp';
+import { ChartOptions, walkedTo } from '../charts/chartOptions';
 import { Chart, crisp, svgLine, svgText } from '../charts/chart';
 import { placeLabels, type LabelRequest } from '../charts/placeLabels';
-import { element, fill, svgElement, uniqueId, type Child } from '../controls/element';
+import { element, fill, svgElement, type Child } from '../controls/element';
 import { bitsText, count, exact, layerLoss } from '../text/numbers';
 import { fitText, textWidth } from '../text/measureText';
 import { barWidths, type SkylineBar } from './skylineBars';
@@ -30,7 +31,7 @@ export interface SkylineInput {
 export class Skyline {
   readonly element = element('div', { class: 'skyline' });
   private readonly chart = new Chart(HEIGHT, undefined);
-  private readonly id = uniqueId('skyline');
+  private readonly options = new ChartOptions(this.chart.svg, 'skyline');
   private input: SkylineInput | undefined;
   private bars: SVGElement[] = [];
 
@@ -40,9 +41,6 @@ export class Skyline {
   ) {
     this.element.append(this.chart.element);
     const { svg } = this.chart;
-    svg.setAttribute('role', 'listbox');
-    svg.setAttribute('tabindex', '0');
-    svg.setAttribute('aria-orientation', 'horizontal');
     svg.setAttribute('aria-label', 'Bit widths by layer, in network order');
     svg.addEventListener('keydown', (event) => this.onKeyDown(event));
     svg.addEventListener('click', (event) => this.onClick(event));
@@ -108,7 +106,7 @@ export class Skyline {
       }),
     );
     fill(this.chart.svg, svgElement('g', { 'aria-hidden': 'true' }, ...decoration, ...placed), ...this.bars);
-    this.markActive(input);
+    this.options.markActive(input.bars.findIndex((bar) => bar.key === input.selected));
   }
 
   private drawBar(
@@ -168,36 +166,14 @@ export class Skyline {
         }),
       );
     }
-    const text = barText(bar, input);
-    return svgElement(
-      'g',
-      {
-        id: `${this.id}-${index}`,
-        role: 'option',
-        'aria-selected': String(selected),
-        'aria-label': text,
-        'data-index': index,
-        class: 'bar-group',
-      },
-      svgElement('title', {}, text),
-      ...parts,
-    );
-  }
-
-  private markActive(input: SkylineInput): void {
-    const index = input.bars.findIndex((bar) => bar.key === input.selected);
-    if (index >= 0) {
-      this.chart.svg.setAttribute('aria-activedescendant', `${this.id}-${index}`);
-    } else {
-      this.chart.svg.removeAttribute('aria-activedescendant');
-    }
+    return this.options.option(index, { selected, text: barText(bar, input), class: 'bar-group' }, ...parts);
   }
 
   private onClick(event: MouseEvent): void {
-    const group = event.target instanceof Element ? event.target.closest('[data-index]') : null;
-    const bar = this.input?.bars[Number(group?.getAttribute('data-index') ?? -1)];
-    if (group !== null && bar !== undefined) {
-      this.chart.svg.focus({ preventScroll: true });
+    const hit = this.options.hit(event);
+    const bar = this.input?.bars[hit?.index ?? -1];
+    if (hit !== undefined && bar !== undefined) {
+      const { group } = hit;
       const anchor = group.querySelector('.bar')?.getBoundingClientRect() ?? group.getBoundingClientRect();
       this.onSelect(bar);
       this.onOpen(bar, new DOMRect(event.clientX - 8, anchor.top, 16, Math.max(0, event.clientY - anchor.top) + 4));
@@ -210,21 +186,10 @@ export class Skyline {
       return;
     }
     const at = input.bars.findIndex((bar) => bar.key === input.selected);
-    const last = input.bars.length - 1;
-    const target: Partial<Record<string, number>> = {
-      ArrowRight: at + 1,
-      ArrowDown: at + 1,
-      ArrowLeft: at - 1,
-      ArrowUp: at - 1,
-      PageDown: at + 10,
-      PageUp: at - 10,
-      Home: 0,
-      End: last,
-    };
-    const to = target[event.key];
+    const to = walkedTo(event.key, at, input.bars.length);
     if (to !== undefined) {
       event.preventDefault();
-      const bar = input.bars[Math.max(0, Math.min(last, to))];
+      const bar = input.bars[to];
       if (bar !== undefined) {
         // The next key may come before the next drawing, and starts from here.
         this.input = { ...input, selected: bar.key };

@@ -1,5 +1,6 @@
-import { element, fill, svgElement, uniqueId, type Child } from '../controls/element';
+import { element, fill, svgElement, type Child } from '../controls/element';
 import { textWidth } from '../text/measureText';
+import { ChartOptions, walkedTo } from './chartOptions';
 import { Chart, crisp, pathThrough, svgLine, svgText } from './chart';
 import { lineObstacles, placeLabels, type Box, type LabelRequest } from './placeLabels';
 import { linearScale, ticks, type Scale } from './scale';
@@ -20,7 +21,7 @@ export class Scatter {
   readonly element = element('div', { class: 'scatter' });
   private readonly chart = new Chart(HEIGHT, undefined);
   private readonly legend = element('div', { class: 'legend' });
-  private readonly id = uniqueId('scatter');
+  private readonly options = new ChartOptions(this.chart.svg, 'scatter', { multiselectable: true });
   private input: ScatterInput | undefined;
   /** By ascending x: the order of the keys. */
   private ordered: readonly ScatterPoint[] = [];
@@ -31,10 +32,6 @@ export class Scatter {
   ) {
     this.element.append(this.legend, this.chart.element);
     const { svg } = this.chart;
-    svg.setAttribute('role', 'listbox');
-    svg.setAttribute('tabindex', '0');
-    svg.setAttribute('aria-multiselectable', 'true');
-    svg.setAttribute('aria-orientation', 'horizontal');
     svg.addEventListener('keydown', (event) => this.onKeyDown(event));
     svg.addEventListener('click', (event) => this.onClick(event));
   }
@@ -71,7 +68,7 @@ export class Scatter {
       ...lineObstacles(this.frontPoints(x, y, input)),
     ]).map(({ request, box }) => svgText(request.text, box.left, box.bottom - 3, { class: 'strong' }));
     const marks = this.ordered.map((point, index) => this.mark(point, index, x.at(point.x), y.at(point.y), input));
-    this.markCurrent(input);
+    this.options.markActive(this.ordered.findIndex((point) => point.key === input.current));
     return [svgElement('g', { 'aria-hidden': 'true' }, ...decoration, ...labels), ...marks];
   }
 
@@ -114,17 +111,9 @@ export class Scatter {
 
   private mark(point: ScatterPoint, index: number, x: number, y: number, input: ScatterInput): SVGElement {
     const selected = input.selected.has(point.key);
-    return svgElement(
-      'g',
-      {
-        id: `${this.id}-${index}`,
-        role: 'option',
-        'aria-selected': String(selected),
-        'aria-label': point.text,
-        'data-index': index,
-        class: `scatter-point${point.key === input.current ? ' is-current' : ''}`,
-      },
-      svgElement('title', {}, point.text),
+    return this.options.option(
+      index,
+      { selected, text: point.text, class: `scatter-point${point.key === input.current ? ' is-current' : ''}` },
       svgElement('rect', {
         x: x - REACH,
         y: y - REACH,
@@ -137,22 +126,11 @@ export class Scatter {
     );
   }
 
-  private markCurrent(input: ScatterInput): void {
-    const index = this.ordered.findIndex((point) => point.key === input.current);
-    if (index >= 0) {
-      this.chart.svg.setAttribute('aria-activedescendant', `${this.id}-${index}`);
-    } else {
-      this.chart.svg.removeAttribute('aria-activedescendant');
-    }
-  }
-
   private onClick(event: MouseEvent): void {
-    const group = event.target instanceof Element ? event.target.closest('[data-index]') : null;
-    const point = this.ordered[Number(group?.getAttribute('data-index') ?? -1)];
+    const point = this.ordered[this.options.hit(event)?.index ?? -1];
     if (point === undefined) {
       return;
     }
-    this.chart.svg.focus({ preventScroll: true });
     if (event.ctrlKey || event.metaKey) {
       this.toggle(point.key);
     } else {
@@ -166,19 +144,10 @@ export class Scatter {
       return;
     }
     const at = this.ordered.findIndex((point) => point.key === input.current);
-    const last = this.ordered.length - 1;
-    const target: Partial<Record<string, number>> = {
-      ArrowRight: at + 1,
-      ArrowDown: at + 1,
-      ArrowLeft: at - 1,
-      ArrowUp: at - 1,
-      Home: 0,
-      End: last,
-    };
-    const to = target[event.key];
+    const to = walkedTo(event.key, at, this.ordered.length);
     const current = this.ordered[at];
     if (to !== undefined) {
-      const point = this.ordered[Math.max(0, Math.min(last, to))]!;
+      const point = this.ordered[to]!;
       const keys = event.shiftKey ? new Set(input.selected).add(point.key) : new Set([point.key]);
       this.onSelect(keys, point.key);
     } else if (event.key === ' ' && current !== undefined) {
