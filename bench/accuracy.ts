@@ -174,7 +174,7 @@ const tables: Readonly<Record<string, () => Case[]>> = {
 /** A workspace with one network and one calibration set; measurements made there serve all cases. */
 function workspaceFor(network: string, samples: number, seed: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'lathe-accuracy-'));
-  copyFileSync(networks[network]!, join(folder, 'network.onnx'));
+  copyFileSync(networks[network] ?? network, join(folder, 'network.onnx'));
   if (seed === 0) {
     copyFileSync(join(sample, 'calibration.npz'), join(folder, 'calibration.npz'));
     return folder;

@@ -1,10 +1,13 @@
 import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
 import {
   activateLathe,
   closeAll,
   eventually,
+  EXTENSION_ID,
   mend,
   openModel,
   quickRecipe,
@@ -14,6 +17,42 @@ import {
   stateOf,
   writeText,
 } from '../support/lathe';
+
+interface Schema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly anyOf?: readonly Schema[];
+}
+
+interface SchemaObject {
+  readonly path: readonly string[];
+  readonly fields: readonly { readonly name: string; readonly descriptions: readonly string[] }[];
+}
+
+/** A field's own description, and those of the forms it may take, which VS Code prefers. */
+function descriptionsOf({ description, anyOf = [] }: Schema): readonly string[] {
+  return [description, ...anyOf.map((form) => form.description)].flatMap((text) => text ?? []);
+}
+
+/** The recipe and all objects inside it that have named fields. */
+function schemaObjects(): readonly SchemaObject[] {
+  const { extensionPath } = vscode.extensions.getExtension(EXTENSION_ID)!;
+  const file = join(extensionPath, 'schemas', 'lathe.recipe.schema.json');
+  const found: SchemaObject[] = [];
+  const walk = (schema: Schema, path: readonly string[]): void => {
+    for (const { properties = {} } of [schema, ...(schema.anyOf ?? [])]) {
+      const entries = Object.entries(properties);
+      if (entries.length > 0) {
+        found.push({ path, fields: entries.map(([name, field]) => ({ name, descriptions: descriptionsOf(field) })) });
+      }
+      for (const [name, inner] of entries) {
+        walk(inner, [...path, name]);
+      }
+    }
+  };
+  walk(JSON.parse(readFileSync(file, 'utf8')) as Schema, []);
+  return found;
+}
 
 describe('Recipes', () => {
   let api: LatheApi;
@@ -38,18 +77,48 @@ describe('Recipes', () => {
     assert.equal(document.languageId, 'jsonc');
   });
 
-  it('have their fields from the schema', async () => {
-    const document = await open('fields.lathe.json', `// notes\n${quickRecipe()}`);
-    const at = document.positionAt(document.getText().indexOf('"minimize"'));
-    const labels = await eventually('completions', async () => {
-      const { items } = await vscode.commands.executeCommand<vscode.CompletionList>(
-        'vscode.executeCompletionItemProvider',
-        document.uri,
-        at,
-      );
-      return items.length > 0 && items.map(({ label }) => (typeof label === 'string' ? label : label.label));
-    });
-    assert.ok(labels.includes('timeLimit'), `among: ${labels.join(', ')}`);
+  it('offer every field of the schema where it belongs', async () => {
+    for (const { path, fields } of schemaObjects()) {
+      const text = path.reduceRight((inner, key) => `{ "${key}": ${inner} }`, '{ "": 0 }');
+      const document = await open(`offered-${path.join('-')}.lathe.json`, text);
+      const at = document.positionAt(text.indexOf('""') + 1);
+      const missing = await eventually(`completions in ${path.join('.')}`, async () => {
+        const { items } = await vscode.commands.executeCommand<vscode.CompletionList>(
+          'vscode.executeCompletionItemProvider',
+          document.uri,
+          at,
+        );
+        const labels = items.map(({ label }) => (typeof label === 'string' ? label : label.label));
+        return labels.length > 0 && fields.filter(({ name }) => !labels.includes(name)).map(({ name }) => name);
+      });
+      assert.deepEqual(missing, [], `in ${path.join('.')}`);
+      await closeAll();
+    }
+  });
+
+  it('tell what every field of the schema means', async () => {
+    for (const { path, fields } of schemaObjects()) {
+      const inner = `{ ${fields.map(({ name }) => `"${name}": null`).join(', ')} }`;
+      const text = path.reduceRight((value, key) => `{ "${key}": ${value} }`, inner);
+      const document = await open(`told-${path.join('-')}.lathe.json`, text);
+      for (const { name, descriptions } of fields) {
+        const at = document.positionAt(text.lastIndexOf(`"${name}"`) + 1);
+        const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+          'vscode.executeHoverProvider',
+          document.uri,
+          at,
+        );
+        const words = (told: string): string => told.replace(/[^A-Za-z0-9]+/g, ' ').trim();
+        const told = hovers.flatMap(({ contents }) =>
+          contents.map((content) => (content as vscode.MarkdownString).value),
+        );
+        assert.ok(
+          descriptions.some((description) => words(told.join(' ')).includes(words(description))),
+          `${[...path, name].join('.')}: none of "${descriptions.join('", "')}" is in "${told.join(' ')}"`,
+        );
+      }
+      await closeAll();
+    }
   });
 
   it('without faults have no problems', async () => {
