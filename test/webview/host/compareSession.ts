@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { Channel, type Handlers } from '../../../src/protocol/channel';
 import {
   COMPARE_PROTOCOL_VERSION,
@@ -7,23 +7,21 @@ import {
   type CompareViewSide,
 } from '../../../src/protocol/comparison';
 import { fixtureComparison, type ComparisonName } from '../fixtures/fixtureComparison';
-import type { SessionOptions } from './editorSession';
-import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
+import { openPage, ViewSession, type OpenPage, type SessionOptions } from './viewSession';
 
 /** One open comparison: a page of the browser on one end, the extension's part of the channel on the other. */
-export class CompareSession {
-  readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  private readonly channel: Channel<CompareHostSide, CompareViewSide>;
+export class CompareSession extends ViewSession {
+  protected readonly channel: Channel<CompareHostSide, CompareViewSide>;
 
   private constructor(
-    readonly page: Page,
-    private readonly link: PageLink,
+    open: OpenPage,
     private state: CompareState,
   ) {
+    super(open);
     this.channel = new Channel<CompareHostSide, CompareViewSide>(
-      link,
+      open.link,
       this.handlers(),
-      { 'view/error': ({ message }) => link.problems.push(`reported: ${message}`) },
+      { 'view/error': this.reportError },
       { version: COMPARE_PROTOCOL_VERSION },
     );
   }
@@ -34,25 +32,13 @@ export class CompareSession {
     name: ComparisonName,
     options: SessionOptions = {},
   ): Promise<CompareSession> {
-    const context = await browser.newContext({
-      viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
-    });
-    const page = await context.newPage();
-    const session = new CompareSession(page, await linkToPage(page), fixtureComparison(name));
-    await page.goto(`${address}/?theme=${options.theme ?? 'dark'}&view=compare`);
-    await page.waitForSelector('.answer-value');
-    await session.settled();
+    const session = new CompareSession(await openPage(browser, options), fixtureComparison(name));
+    await session.goTo(`${address}/?theme=${options.theme ?? 'dark'}&view=compare`);
     return session;
   }
 
-  async reload(): Promise<void> {
-    await this.page.reload();
-    await this.page.waitForSelector('.answer-value');
-    await this.settled();
-  }
-
-  async settled(): Promise<void> {
-    await settled(this.page);
+  protected drawn(): Promise<unknown> {
+    return this.page.waitForSelector('.answer-value');
   }
 
   change(state: CompareState): void {
@@ -60,34 +46,16 @@ export class CompareSession {
     this.channel.notify('state/changed', state);
   }
 
-  last(type: string): unknown {
-    return this.requests.filter((request) => request.type === type).at(-1)?.params;
-  }
-
-  /** Console errors, exceptions and violations of the content security policy. */
-  async allProblems(): Promise<string[]> {
-    return [...this.link.problems, ...(await policyViolations(this.page))];
-  }
-
-  async close(): Promise<void> {
-    this.channel.dispose();
-    await this.page.context().close();
-  }
-
   private handlers(): Handlers<CompareHostSide> {
-    const nothing = (type: string) => (params: unknown) => {
-      this.requests.push({ type, params });
-      return null;
-    };
     return {
       'view/ready': () => this.state,
-      'layer/open': nothing('layer/open'),
-      'model/open': nothing('model/open'),
-      'sides/swap': nothing('sides/swap'),
-      'report/open': nothing('report/open'),
-      'compare/again': nothing('compare/again'),
-      'clipboard/write': nothing('clipboard/write'),
-      'log/show': nothing('log/show'),
+      'layer/open': this.nothing('layer/open'),
+      'model/open': this.nothing('model/open'),
+      'sides/swap': this.nothing('sides/swap'),
+      'report/open': this.nothing('report/open'),
+      'compare/again': this.nothing('compare/again'),
+      'clipboard/write': this.nothing('clipboard/write'),
+      'log/show': this.nothing('log/show'),
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { Channel, type Handlers } from '../../../src/protocol/channel';
 import type { JobId } from '../../../src/protocol/job';
 import {
@@ -14,32 +14,26 @@ import { blockOf, diversityOf, sparsityOf } from '../fixtures/fixtureSparsity';
 import { channelRangesOf, lockEntryOf, pictureOf } from '../fixtures/fixtureWeights';
 import { fixtureGraph } from '../fixtures/fixtureGraph';
 import { fixture, type FixtureName } from '../fixtures/fixtureState';
-import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
-import type { ThemeKind } from './webviewPage';
-
-export interface SessionOptions {
-  readonly theme?: ThemeKind;
-  readonly width?: number;
-  readonly height?: number;
-  readonly reducedMotion?: boolean;
-}
+import { openPage, ViewSession, type OpenPage, type SessionOptions } from './viewSession';
 
 /** One open editor: a page of the browser on one end, the extension's part of the channel on the other. */
-export class EditorSession {
-  /** Requests as they arrived: type and parameters. */
-  readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  readonly problems: string[];
+export class EditorSession extends ViewSession {
   /** Requests that fail, with the sentence they fail with. */
   readonly failures = new Map<string, string>();
-  private channel: Channel<EditorHostSide, EditorViewSide> | undefined;
+  protected readonly channel: Channel<EditorHostSide, EditorViewSide>;
 
   private constructor(
-    readonly page: Page,
-    private readonly link: PageLink,
+    open: OpenPage,
     public state: EditorState,
     private readonly solver: ReturnType<typeof fixture>['solver'],
   ) {
-    this.problems = link.problems;
+    super(open);
+    this.channel = new Channel<EditorHostSide, EditorViewSide>(
+      open.link,
+      this.handlers(),
+      { 'view/error': this.reportError },
+      { version: WEBVIEW_PROTOCOL_VERSION },
+    );
   }
 
   static async open(
@@ -48,35 +42,14 @@ export class EditorSession {
     name: FixtureName,
     options: SessionOptions = {},
   ): Promise<EditorSession> {
-    const context = await browser.newContext({
-      viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
-      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
-    });
-    const page = await context.newPage();
     const { state, solver } = fixture(name);
-    const session = new EditorSession(page, await linkToPage(page), state, solver);
-    session.connect();
-    await page.goto(`${address}/?theme=${options.theme ?? 'dark'}`);
-    await page.waitForSelector('.answer-value');
-    await session.settled();
+    const session = new EditorSession(await openPage(browser, options), state, solver);
+    await session.goTo(`${address}/?theme=${options.theme ?? 'dark'}`);
     return session;
   }
 
-  /** Loads the page anew, as VS Code does when a hidden view is shown again. */
-  async reload(): Promise<void> {
-    await this.page.reload();
-    await this.page.waitForSelector('.answer-value');
-    await this.settled();
-  }
-
-  async settled(): Promise<void> {
-    await settled(this.page);
-  }
-
-  async resize(width: number): Promise<void> {
-    await this.page.setViewportSize({ width, height: 830 });
-    await this.settled();
-    await this.settled();
+  protected drawn(): Promise<unknown> {
+    return this.page.waitForSelector('.answer-value');
   }
 
   async showTab(tab: 'Overview' | 'Layers' | 'Graph' | 'Bits' | 'Sparsity'): Promise<void> {
@@ -86,39 +59,16 @@ export class EditorSession {
 
   change(changed: EditorNotifications['state/changed']['changed']): void {
     this.state = { ...this.state, ...changed };
-    this.channel?.notify('state/changed', { changed, cleared: [] });
+    this.channel.notify('state/changed', { changed, cleared: [] });
   }
 
   withoutRecipe(): void {
     this.state = { ...this.state, recipe: undefined, recipes: [] };
-    this.channel?.notify('state/changed', { changed: { recipes: [] }, cleared: ['recipe'] });
+    this.channel.notify('state/changed', { changed: { recipes: [] }, cleared: ['recipe'] });
   }
 
   run(command: EditorNotifications['view/run']['command']): void {
-    this.channel?.notify('view/run', { command });
-  }
-
-  last(type: string): unknown {
-    return this.requests.filter((request) => request.type === type).at(-1)?.params;
-  }
-
-  /** Console errors, exceptions and violations of the content security policy. */
-  async allProblems(): Promise<string[]> {
-    return [...this.problems, ...(await policyViolations(this.page))];
-  }
-
-  async close(): Promise<void> {
-    this.channel?.dispose();
-    await this.page.context().close();
-  }
-
-  private connect(): void {
-    this.channel = new Channel<EditorHostSide, EditorViewSide>(
-      this.link,
-      this.handlers(),
-      { 'view/error': ({ message }) => this.problems.push(`reported: ${message}`) },
-      { version: WEBVIEW_PROTOCOL_VERSION },
-    );
+    this.channel.notify('view/run', { command });
   }
 
   private get layers() {
@@ -137,11 +87,11 @@ export class EditorSession {
     const half = Math.ceil(found.length / 2);
     const layers = this.state.sparsity.layers.concat(found);
     this.state = { ...this.state, sparsity: { status: 'complete', layers, diversity } };
-    this.channel?.notify('sparsity/received', {
+    this.channel.notify('sparsity/received', {
       layers: found.slice(0, half),
       state: { status: 'measuring', diversity },
     });
-    this.channel?.notify('sparsity/received', { layers: found.slice(half), state: { status: 'complete', diversity } });
+    this.channel.notify('sparsity/received', { layers: found.slice(half), state: { status: 'complete', diversity } });
   }
 
   private handlers(): Handlers<EditorHostSide> {

@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { Channel, type Handlers } from '../../../src/protocol/channel';
 import {
   HISTORY_PROTOCOL_VERSION,
@@ -7,26 +7,23 @@ import {
   type HistoryViewSide,
 } from '../../../src/protocol/history';
 import { historyFixture, type HistoryFixtureName } from '../fixtures/fixtureHistory';
-import type { SessionOptions } from './editorSession';
-import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
+import { openPage, ViewSession, type OpenPage, type SessionOptions } from './viewSession';
 
 /** One open history: a page of the browser on one end, the extension's part of the channel on the other. */
-export class HistorySession {
-  /** Requests as they arrived: type and parameters. */
-  readonly requests: { readonly type: string; readonly params: unknown }[] = [];
+export class HistorySession extends ViewSession {
   /** The next request of any type but `view/ready` fails with this sentence. */
   failure: string | undefined;
-  private readonly channel: Channel<HistoryHostSide, HistoryViewSide>;
+  protected readonly channel: Channel<HistoryHostSide, HistoryViewSide>;
 
   private constructor(
-    readonly page: Page,
-    private readonly link: PageLink,
+    open: OpenPage,
     public state: HistoryState,
   ) {
+    super(open);
     this.channel = new Channel<HistoryHostSide, HistoryViewSide>(
-      link,
+      open.link,
       this.handlers(),
-      { 'view/error': ({ message }) => this.link.problems.push(`reported: ${message}`) },
+      { 'view/error': this.reportError },
       { version: HISTORY_PROTOCOL_VERSION },
     );
   }
@@ -37,50 +34,18 @@ export class HistorySession {
     name: HistoryFixtureName,
     options: SessionOptions = {},
   ): Promise<HistorySession> {
-    const context = await browser.newContext({
-      viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
-      timezoneId: 'UTC',
-    });
-    const page = await context.newPage();
-    const session = new HistorySession(page, await linkToPage(page), historyFixture(name));
-    await page.goto(`${address}/?view=history&theme=${options.theme ?? 'dark'}`);
-    await page.waitForSelector('.title:not(:empty)');
-    await session.settled();
+    const session = new HistorySession(await openPage(browser, options), historyFixture(name));
+    await session.goTo(`${address}/?view=history&theme=${options.theme ?? 'dark'}`);
     return session;
   }
 
-  async reload(): Promise<void> {
-    await this.page.reload();
-    await this.page.waitForSelector('.title:not(:empty)');
-    await this.settled();
-  }
-
-  async settled(): Promise<void> {
-    await settled(this.page);
-  }
-
-  async resize(width: number): Promise<void> {
-    await this.page.setViewportSize({ width, height: 830 });
-    await this.settled();
-    await this.settled();
+  protected drawn(): Promise<unknown> {
+    return this.page.waitForSelector('.title:not(:empty)');
   }
 
   change(changed: Partial<HistoryState>): void {
     this.state = { ...this.state, ...changed };
     this.channel.notify('state/changed', this.state);
-  }
-
-  last(type: string): unknown {
-    return this.requests.filter((request) => request.type === type).at(-1)?.params;
-  }
-
-  async allProblems(): Promise<string[]> {
-    return [...this.link.problems, ...(await policyViolations(this.page))];
-  }
-
-  async close(): Promise<void> {
-    this.channel.dispose();
-    await this.page.context().close();
   }
 
   private handlers(): Handlers<HistoryHostSide> {

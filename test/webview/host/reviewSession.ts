@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { Channel } from '../../../src/protocol/channel';
 import {
   REVIEW_PROTOCOL_VERSION,
@@ -6,35 +6,29 @@ import {
   type ReviewState,
   type ReviewViewSide,
 } from '../../../src/protocol/review';
-import type { SessionOptions } from './editorSession';
-import { linkToPage, policyViolations, settled, type PageLink } from './pageLink';
+import { openPage, ViewSession, type OpenPage, type SessionOptions } from './viewSession';
 
 /** One open review panel: a page of the browser on one end, the extension's part of the channel on the other. */
-export class ReviewSession {
-  readonly requests: { readonly type: string; readonly params: unknown }[] = [];
-  private readonly channel: Channel<ReviewHostSide, ReviewViewSide>;
+export class ReviewSession extends ViewSession {
+  protected readonly channel: Channel<ReviewHostSide, ReviewViewSide>;
 
   private constructor(
-    readonly page: Page,
-    private readonly link: PageLink,
+    open: OpenPage,
     public state: ReviewState,
   ) {
-    const note = (type: string) => (params: unknown) => {
-      this.requests.push({ type, params });
-      return null;
-    };
+    super(open);
     this.channel = new Channel<ReviewHostSide, ReviewViewSide>(
-      link,
+      open.link,
       {
         'view/ready': () => this.state,
-        'layer/open': note('layer/open'),
-        'file/open': note('file/open'),
-        'revision/choose': note('revision/choose'),
-        'files/choose': note('files/choose'),
-        'lock/allocate': note('lock/allocate'),
-        'markdown/copy': note('markdown/copy'),
+        'layer/open': this.nothing('layer/open'),
+        'file/open': this.nothing('file/open'),
+        'revision/choose': this.nothing('revision/choose'),
+        'files/choose': this.nothing('files/choose'),
+        'lock/allocate': this.nothing('lock/allocate'),
+        'markdown/copy': this.nothing('markdown/copy'),
       },
-      { 'view/error': ({ message }) => link.problems.push(`reported: ${message}`) },
+      { 'view/error': this.reportError },
       { version: REVIEW_PROTOCOL_VERSION },
     );
   }
@@ -45,24 +39,13 @@ export class ReviewSession {
     state: ReviewState,
     options: SessionOptions = {},
   ): Promise<ReviewSession> {
-    const context = await browser.newContext({
-      viewport: { width: options.width ?? 1180, height: options.height ?? 830 },
-      reducedMotion: options.reducedMotion === true ? 'reduce' : 'no-preference',
-    });
-    const page = await context.newPage();
-    const session = new ReviewSession(page, await linkToPage(page), state);
-    await page.goto(`${address}/?view=review&theme=${options.theme ?? 'light'}`);
-    await session.ready();
+    const session = new ReviewSession(await openPage(browser, options), state);
+    await session.goTo(`${address}/?view=review&theme=${options.theme ?? 'light'}`);
     return session;
   }
 
-  async reload(): Promise<void> {
-    await this.page.reload();
-    await this.ready();
-  }
-
-  async settled(): Promise<void> {
-    await settled(this.page);
+  protected drawn(): Promise<unknown> {
+    return this.page.getByRole('heading', { name: this.state.title }).waitFor();
   }
 
   change(state: ReviewState): void {
@@ -73,19 +56,5 @@ export class ReviewSession {
   /** What VS Code keeps of the panel. */
   async kept(): Promise<unknown> {
     return this.page.evaluate(() => JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown);
-  }
-
-  async allProblems(): Promise<string[]> {
-    return [...this.link.problems, ...(await policyViolations(this.page))];
-  }
-
-  async close(): Promise<void> {
-    this.channel.dispose();
-    await this.page.context().close();
-  }
-
-  private async ready(): Promise<void> {
-    await this.page.getByRole('heading', { name: this.state.title }).waitFor();
-    await this.settled();
   }
 }
