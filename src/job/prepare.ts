@@ -13,6 +13,8 @@ import { checkRecipeAgainstModel, checkRecipeFiles } from './recipe/checkRecipe'
 import { recipeInvalid } from './recipe/errors';
 import { loadRecipeText } from './recipe/loadRecipe';
 import type { Recipe } from './recipe/recipe';
+import { equalizeModel } from './equalization';
+import type { Equalization } from './equalization';
 import { smoothModel } from './smoothing';
 import type { Smoothing } from './smoothing';
 import type { StageTracker } from './stageTracker';
@@ -25,7 +27,7 @@ export interface PreparedJob {
   /** As it is on disk. */
   readonly original: Model;
   /**
-   * A copy with constants and batch norms folded, outliers smoothed where asked for, topologically sorted; with pruned weights
+   * A copy with constants and batch norms folded, outliers smoothed and channels equalised where asked for, topologically sorted; with pruned weights
    * once layers are sparse.
    */
   readonly model: Model;
@@ -36,6 +38,8 @@ export interface PreparedJob {
   readonly folding: FoldBatchNormResult;
   /** Undefined: activations are as the model has them. */
   readonly smoothing: Smoothing | undefined;
+  /** Undefined: channels are as the model has them. */
+  readonly equalization: Equalization | undefined;
   /** SHA-256 of the model file and its external data. */
   readonly hash: string;
   readonly cache: MeasurementCache;
@@ -87,13 +91,18 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       tracker.log(`Not folded: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
     }
     const shapes = await inferShapes(model, factory);
-    const smoothing = await smoothModel(model, shapes, {
+    const options = {
       recipe: opened.recipe,
       factory,
       cache,
-      scope: measurementScope({ ...opened, factory, smoothing: undefined }),
-      log: (line) => tracker.log(line),
+      scope: measurementScope({ ...opened, factory, smoothing: undefined, equalization: undefined }),
+      log: (line: string) => tracker.log(line),
       signal: tracker.signal,
+    };
+    const smoothing = await smoothModel(model, shapes, options);
+    const equalization = await equalizeModel(model, shapes, {
+      ...options,
+      scope: measurementScope({ ...opened, factory, smoothing, equalization: undefined }),
     });
     // Folding may rename weights; people keep seeing the names the file suggests.
     const shortNames = new Map(findLayers(opened.original).map((layer) => [layer.name, layer.shortName]));
@@ -102,20 +111,21 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       shortName: shortNames.get(layer.name) ?? layer.shortName,
     }));
     steps.advance('shapes');
-    return { model, dense: model, folding, smoothing, shapes, layers };
+    return { model, dense: model, folding, smoothing, equalization, shapes, layers };
   });
   return { ...opened, ...prepared, cache, factory };
 }
 
 /** What every measurement of a job depends on. */
 export function measurementScope(
-  job: Pick<PreparedJob, 'hash' | 'factory' | 'smoothing'>,
+  job: Pick<PreparedJob, 'hash' | 'factory' | 'smoothing' | 'equalization'>,
 ): Readonly<Record<string, unknown>> {
-  const { smoothing } = job;
+  const { smoothing, equalization } = job;
   return {
     version: LATHE_VERSION,
     engine: job.factory.engine,
     model: job.hash,
     ...(smoothing === undefined ? {} : { smoothing }),
+    ...(equalization === undefined ? {} : { equalization }),
   };
 }

@@ -1,1 +1,8 @@
 export { findSmoothingSites, smoothingFactors, smoothSite, type SmoothingSite } from './smoothLayers';
+export {
+  equalizeSite,
+  equalizingFactors,
+  findChannelSites,
+  type ChannelSample,
+  type ChannelSite,
+} from './equalizeChannels';
