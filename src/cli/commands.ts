@@ -136,14 +136,20 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'export',
-    about: 'Write what a lock decided in the form of another tool.',
+    about: 'Write what a recipe came to for another tool: its lock, or its compressed model.',
     details:
-      'ort-overrides: TensorQuantOverrides of ONNX Runtime; modelopt: quant_cfg of NVIDIA ModelOpt; netron: an attachment\n' +
-      'with widths, patterns and losses. What the other tool cannot do as the lock says is listed.',
+      'Of the lock: ort-overrides: TensorQuantOverrides of ONNX Runtime; modelopt: quant_cfg of NVIDIA ModelOpt; netron: an\n' +
+      'attachment with widths, patterns and losses. Of the model of the last run: float: its weights as float32, pruned ones\n' +
+      'zero, without Q/DQ; matmulnbits: with the operator of ONNX Runtime where weights have scales per block. What the\n' +
+      'other tool cannot do as the lock says is listed.',
     arguments: [recipe],
     options: [
-      { name: '--format', value: 'ort-overrides|modelopt|netron', about: 'What to write.' },
-      { name: '--out', value: 'F', about: 'The file; by default beside the recipe, named after it.' },
+      { name: '--format', value: 'ort-overrides|modelopt|netron|float|matmulnbits', about: 'What to write.' },
+      {
+        name: '--out',
+        value: 'F',
+        about: 'The file; by default beside the recipe (a model: beside the compressed one), named after it.',
+      },
       { name: '--force', about: 'Write over the file if it is there.' },
       ...shared,
     ],

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../job/cache/writeFileAtomic';
+import { modelForms, type ModelForm } from '../export/modelForms';
+import { exportForm, formPathOf } from '../job/exportForm';
 import { interopFile, interopFormats, type InteropFormat } from '../job/interop/interop';
 import { recipeStem } from '../job/lock/lockFile';
+import { loadRecipe } from '../job/recipe/loadRecipe';
 import type { CommandRun } from './command';
 import { badValue } from './errors';
 import { ExitCode } from './exitCodes';
@@ -10,23 +13,19 @@ import type { ExportOutput } from './outputSchemas';
 import { requireFile } from './requireFile';
 import { showPath } from './showPath';
 
-/** Writes what a lock decided for another tool to read. */
+/** Writes what a recipe came to for another tool: what its lock decided, or the model of its last run in another form. */
 export const exportCommand: CommandRun = ({ terminal, folder, arguments: args }) => {
   const recipe = requireFile(resolve(folder, args.values[0]!), 'recipe');
   const format = args.text('--format') ?? '';
-  if (!isFormat(format)) {
-    throw badValue('--format', format, `one of ${Object.keys(interopFormats).join(', ')}`);
-  }
-  const { text, notes } = interopFile(recipe, format);
   const out = args.text('--out');
-  const path =
-    out === undefined
-      ? join(dirname(recipe), `${recipeStem(recipe)}.${interopFormats[format].suffix}`)
-      : resolve(folder, out);
-  if (existsSync(path) && !args.has('--force')) {
-    throw badValue('--out', showPath(path, folder), 'a file that is not there yet, or --force to write over it');
-  }
-  writeFileAtomic(path, text);
+  const given = out === undefined ? undefined : resolve(folder, out);
+  const refuseOver = (path: string): void => {
+    if (existsSync(path) && !args.has('--force')) {
+      throw badValue('--out', showPath(path, folder), 'a file that is not there yet, or --force to write over it');
+    }
+  };
+  const written = write(recipe, format, given, refuseOver);
+  const { path, notes } = written;
   if (args.has('--json')) {
     const output: ExportOutput = { recipe, format, path, notes: [...notes] };
     terminal.out(`${JSON.stringify(output, null, 2)}\n`);
@@ -35,6 +34,32 @@ export const exportCommand: CommandRun = ({ terminal, folder, arguments: args })
   }
   return Promise.resolve(ExitCode.done);
 };
+
+function write(
+  recipe: string,
+  format: string,
+  given: string | undefined,
+  refuseOver: (path: string) => void,
+): { readonly path: string; readonly notes: readonly string[] } {
+  if (isForm(format)) {
+    const path = given ?? formPathOf(loadRecipe(recipe), format);
+    refuseOver(path);
+    return exportForm(recipe, format, path, true);
+  }
+  if (!isFormat(format)) {
+    const known = [...Object.keys(interopFormats), ...Object.keys(modelForms)];
+    throw badValue('--format', format, `one of ${known.join(', ')}`);
+  }
+  const { text, notes } = interopFile(recipe, format);
+  const path = given ?? join(dirname(recipe), `${recipeStem(recipe)}.${interopFormats[format].suffix}`);
+  refuseOver(path);
+  writeFileAtomic(path, text);
+  return { path, notes };
+}
+
+function isForm(name: string): name is ModelForm {
+  return Object.hasOwn(modelForms, name);
+}
 
 function isFormat(name: string): name is InteropFormat {
   return Object.hasOwn(interopFormats, name);

@@ -280,9 +280,11 @@ export const exportSchema = Type.Object(
     recipe: Type.String(),
     format: Type.String(),
     path: Type.String({ description: 'The file written.' }),
-    notes: Type.Array(Type.String(), { description: 'What the other tool will not do as the lock says.' }),
+    notes: Type.Array(Type.String(), {
+      description: 'What the other tool will not do as the lock says, or what is not as in the compressed model.',
+    }),
   },
-  root('export', 'lathe export --json', 'A lock in the form of another tool.'),
+  root('export', 'lathe export --json', 'What a recipe came to, in the form of another tool.'),
 );
 export type ExportOutput = Type.Static<typeof exportSchema>;
 

@@ -1,6 +1,6 @@
 import { LatheError } from '../base/errors';
 
-export type ExportErrorCode = 'export/over-input' | 'export/unsound' | 'export/codes';
+export type ExportErrorCode = 'export/over-input' | 'export/unsound' | 'export/codes' | 'export/nothing-in-blocks';
 
 /** The target is the model that was read, or a file with its weights. */
 export function overInput(target: string, input: string): LatheError<ExportErrorCode> {
@@ -28,4 +28,15 @@ export function badCodes(path: string, layer: string, reason: string): LatheErro
     path,
     layer,
   });
+}
+
+/** MatMulNBits was asked for, and no weight has the blocks it needs. */
+export function nothingInBlocks(): LatheError<ExportErrorCode> {
+  return new LatheError(
+    'export/nothing-in-blocks',
+    'The compressed model has no MatMul or Gemm with scales per block, which MatMulNBits needs. ' +
+      'Set "quantization.weights.blockSize" in the recipe (32, say) and run again.',
+    {},
+    { category: 'usage' },
+  );
 }

@@ -60,7 +60,8 @@ export function exportModel(request: ExportRequest): ExportResult {
   return { ...saved, model: written };
 }
 
-function refuseInput(source: Model, path: string): void {
+/** Throws `export/over-input` where a path is a file that a model was read from. */
+export function refuseInput(source: Model, path: string): void {
   const target = realPath(path);
   const inputs = [
     ...(source.path === undefined ? [] : [source.path]),

@@ -1,21 +1,21 @@
 import * as vscode from 'vscode';
-import { INTEROP_FORMATS, type InteropFormatName } from '../protocol/interop';
+import { INTEROP_FORMATS, MODEL_FORMS, type InteropFormatName, type ModelFormName } from '../protocol/interop';
 import { extensionError } from './errors';
 import { baseName, exists, parentOf, RECIPE_SUFFIX } from './fileNames';
 import type { WorkerClient } from './workerClient';
 
-/** What can be written: a file for another tool, or what the last run left: its model or a form of its report. */
+/** What can be written: a file for another tool, or what the last run left: its model, in another form too, or a form of its report. */
 type Choice = vscode.QuickPickItem &
   (
     | { readonly format: InteropFormatName; readonly source?: undefined }
-    | { readonly format: FinishedName; readonly source: vscode.Uri }
+    | { readonly format: FinishedName | ModelFormName; readonly source: vscode.Uri }
     | { readonly format?: undefined; readonly source?: undefined }
   );
 
 const FINISHED = ['model', 'html', 'markdown'] as const;
 type FinishedName = (typeof FINISHED)[number];
-export type ExportFormatName = InteropFormatName | FinishedName;
-export const EXPORT_FORMATS: readonly ExportFormatName[] = [...FINISHED, ...INTEROP_FORMATS];
+export type ExportFormatName = InteropFormatName | FinishedName | ModelFormName;
+export const EXPORT_FORMATS: readonly ExportFormatName[] = [...FINISHED, ...MODEL_FORMS, ...INTEROP_FORMATS];
 
 /** What a user sees of each format for other tools. */
 function toolChoices(): readonly Choice[] {
@@ -36,6 +36,21 @@ function toolChoices(): readonly Choice[] {
   return INTEROP_FORMATS.map((format) => ({ format, label: about[format][0], detail: about[format][1] }));
 }
 
+/** The model of the last run in other forms. */
+function formChoices(model: vscode.Uri): readonly Choice[] {
+  const about: Readonly<Record<ModelFormName, readonly [string, string]>> = {
+    float: [
+      vscode.l10n.t('Float model with these weights'),
+      vscode.l10n.t('Codes as the float32 values they stand for, pruned weights zero: for tools without Q/DQ.'),
+    ],
+    matmulnbits: [
+      vscode.l10n.t('ONNX model with MatMulNBits'),
+      vscode.l10n.t('The operator of ONNX Runtime for weights with scales per block.'),
+    ],
+  };
+  return MODEL_FORMS.map((format) => ({ format, source: model, label: about[format][0], detail: about[format][1] }));
+}
+
 /** Model and report of the last run, as far as they are there. */
 async function finishedChoices(worker: WorkerClient, recipe: vscode.Uri): Promise<readonly Choice[]> {
   const { view, files } = await worker.request('report/read', { recipePath: recipe.fsPath });
@@ -48,6 +63,7 @@ async function finishedChoices(worker: WorkerClient, recipe: vscode.Uri): Promis
       label: vscode.l10n.t('Compressed ONNX model'),
       detail: vscode.l10n.t('{0} of the last run, with its data files.', baseName(model)),
     });
+    found.push(...formChoices(model));
   }
   for (const format of ['html', 'markdown'] as const) {
     const path = files[format];
@@ -110,9 +126,37 @@ export async function exportAs(
     }
     return undefined;
   }
-  return chosen.source === undefined
-    ? exportForTool(worker, recipe, chosen.format, chosen.label, given.target)
-    : exportFinished(worker, chosen, original, given.target);
+  if (chosen.source === undefined) {
+    return exportForTool(worker, recipe, chosen.format, chosen.label, given.target);
+  }
+  const { format } = chosen;
+  return isForm(format)
+    ? exportForm(worker, recipe, { ...chosen, format }, given.target)
+    : exportFinished(worker, { ...chosen, format }, original, given.target);
+}
+
+function isForm(format: ExportFormatName): format is ModelFormName {
+  return (MODEL_FORMS as readonly string[]).includes(format);
+}
+
+async function exportForm(
+  worker: WorkerClient,
+  recipe: vscode.Uri,
+  { source, format, label }: { readonly source: vscode.Uri; readonly format: ModelFormName; readonly label: string },
+  given: vscode.Uri | undefined,
+): Promise<vscode.Uri | undefined> {
+  const name = baseName(source).replace(/\.onnx$/, `.${format}.onnx`);
+  const target = await targetOf(given, vscode.Uri.joinPath(source, '..', name), label, { ONNX: ['onnx'] });
+  if (target === undefined) {
+    return undefined;
+  }
+  const { notes } = await worker.request('model/exportForm', {
+    recipePath: recipe.fsPath,
+    form: format,
+    path: target.fsPath,
+  });
+  void offer(target, notes);
+  return target;
 }
 
 async function exportForTool(
@@ -136,7 +180,7 @@ async function exportForTool(
 
 async function exportFinished(
   worker: WorkerClient,
-  { source, format, label }: Choice & { readonly format: FinishedName; readonly source: vscode.Uri },
+  { source, format, label }: { readonly source: vscode.Uri; readonly format: FinishedName; readonly label: string },
   original: vscode.Uri | undefined,
   given: vscode.Uri | undefined,
 ): Promise<vscode.Uri | undefined> {

@@ -9,7 +9,8 @@ export type JobErrorCode =
   | 'job/no-layers'
   | 'job/no-maskable-layers'
   | 'job/export-folder'
-  | 'job/not-measured';
+  | 'job/not-measured'
+  | 'job/not-exported';
 
 export function noCalibration(recipePath: string): LatheError<JobErrorCode> {
   return new LatheError(
@@ -99,6 +100,15 @@ export function notMeasured(recipePath: string): LatheError<JobErrorCode> {
     'job/not-measured',
     `${recipePath}: this model has not been measured with this recipe. Run Analyze first (\`lathe analyze\`).`,
     { recipePath },
+  );
+}
+
+export function notExported(recipePath: string, modelPath: string): LatheError<JobErrorCode> {
+  return new LatheError(
+    'job/not-exported',
+    `${recipePath}: there is no ${modelPath} yet. Run Optimize first (\`lathe run\`).`,
+    { recipePath, modelPath },
+    { category: 'usage' },
   );
 }
 

@@ -16,6 +16,7 @@ import { acquireRunLock } from './cache/runLock';
 import { createRunner } from '../runtime/createRunner';
 import { openDataset } from './data/openDataset';
 import { noEvaluation } from './errors';
+import { compressedPathOf } from './exportForm';
 import type {
   AllocateResult,
   AllocatedLayer,
@@ -43,7 +44,7 @@ import { keepRun } from './history/runHistory';
 import { patternBroken } from './sparsity/patternCompliance';
 import { compress, lastKept } from './compress';
 import { decidePolicy } from './decidePolicy';
-import { compressedPath, exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
+import { exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
 import { modelInputs } from './watchValues';
 import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
@@ -166,7 +167,7 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
   await tracker.stage('report', 1, () => {
     const report = createReport(result, {
       recipe: job.recipe,
-      compressedPath: compressedPath(job),
+      compressedPath: compressedPathOf(job.recipe),
       stages: tracker.finishedStages(),
       ...(result.latency === undefined ? {} : { latency: result.latency }),
     });

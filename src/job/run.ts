@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { InferenceRunner } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
@@ -16,8 +16,8 @@ import type { CompressionStep, QuantizedModel } from './compress';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { exportFolder } from './errors';
+import { compressedPathOf } from './exportForm';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
-import { recipeStem } from './lock/lockFile';
 import { evaluateMetric } from './metric';
 import { patternKey } from './sparsity/layerPatterns';
 import { lossBetween } from './lossBetween';
@@ -28,11 +28,6 @@ import type { StageTracker } from './stageTracker';
 /** Samples of the calibration set on which layers are compared one by one. */
 const COMPARED_SAMPLES = 64;
 const LATENCY_RUNS = 30;
-
-/** Where a run writes its model. */
-export function compressedPath(job: PreparedJob): string {
-  return join(job.recipe.export.absoluteDirectory, `${recipeStem(job.recipe.path)}.onnx`);
-}
 
 /** Writes the model with its provenance and opens it again. Throws `job/export-folder`, `export/*`, `onnx/write`. */
 export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, allocate: AllocateResult): ExportResult {
@@ -47,7 +42,7 @@ export function exportQuantized(job: PreparedJob, quantized: QuantizedModel, all
     source: job.original,
     model,
     quantization: result,
-    path: compressedPath(job),
+    path: compressedPathOf(job.recipe),
     provenance: {
       version: LATHE_VERSION,
       source: job.recipe.model,

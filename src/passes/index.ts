@@ -2,7 +2,7 @@ export type { AppliedRewrite, PassResult } from './passResult';
 export { foldBatchNorm, type FoldBatchNormResult, type FoldedBatchNorm } from './foldBatchNorm';
 export { foldConstants } from './foldConstants';
 export { storeInPlace } from './applyFold';
-export { floatTensor } from './floatTensor';
+export { floatTensor, isFloatType } from './floatTensor';
 export { removeUnread } from './removeUnread';
 export {
   permuteInputChannels,

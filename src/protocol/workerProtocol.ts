@@ -10,7 +10,7 @@ import type {
 } from './job';
 import type { ModelComparison } from './comparison';
 import type { GraphStructure } from './graph';
-import type { InteropFormatName } from './interop';
+import type { InteropFormatName, ModelFormName } from './interop';
 import type { DiffView } from './review';
 import type { RunFile, RunView } from './history';
 import type { LayerStatistics, ModelSummary } from './model';
@@ -171,6 +171,11 @@ export interface WorkerRequests {
   'lock/export': {
     params: { readonly recipePath: string; readonly format: InteropFormatName };
     result: { readonly text: string; readonly notes: readonly string[]; readonly suffix: string };
+  };
+  /** Writes the model of the last run in another form; never over the models it comes from. */
+  'model/exportForm': {
+    params: { readonly recipePath: string; readonly form: ModelFormName; readonly path: string };
+    result: { readonly notes: readonly string[] };
   };
   /** Whether the lock still belongs to recipe, model and data. */
   'recipe/lockState': {

@@ -12,6 +12,7 @@ import {
   type WorkerClientSide,
   type WorkerSide,
 } from '../protocol/workerProtocol';
+import { exportForm } from '../job/exportForm';
 import { interopFile, interopFormats } from '../job/interop/interop';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
@@ -131,6 +132,7 @@ export class WorkerServer {
         const { text, notes } = interopFile(recipePath, format);
         return { text, notes, suffix: interopFormats[format].suffix };
       },
+      'model/exportForm': ({ recipePath, form, path }) => ({ notes: exportForm(recipePath, form, path, true).notes }),
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),
       'review/compare': (params) => compareForReview(params),

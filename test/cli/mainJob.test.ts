@@ -108,6 +108,27 @@ describe('lathe: the main job', () => {
     }
   });
 
+  it('writes the model of the run in float, and says what MatMulNBits lacks', () => {
+    const { path, notes } = assertSchema(
+      'export',
+      lathe(['export', recipe, '--format', 'float', '--json'], { cwd: folder.path }).out,
+    ) as { path: string; notes: string[] };
+    assert.equal(path, join(folder.path, 'compressed', 'quick.float.onnx'));
+    assert.match(notes.join(), /activations are not rounded any more/);
+    const inspected = lathe(['inspect', path], { cwd: folder.path }).out;
+    assert.match(inspected, /Conv/);
+    assert.doesNotMatch(inspected, /QuantizeLinear/);
+    rmSync(path);
+    const refused = lathe(['export', recipe, '--format', 'matmulnbits'], { cwd: folder.path });
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /quantization\.weights\.blockSize/);
+    const over = ['export', recipe, '--format', 'float', '--force', '--out'];
+    assert.match(
+      lathe([...over, 'compressed/quick.onnx'], { cwd: folder.path }).err,
+      /belongs to the model it was made from/,
+    );
+  });
+
   it('keeps every run with its settings and results: listed, compared, brought back, deleted', () => {
     const list = () =>
       assertSchema('history', lathe(['history', recipe, '--json'], { cwd: folder.path }).out).runs as {

@@ -38,3 +38,4 @@ export {
   type WeightStorageSpec,
 } from './storage';
 export type { QuantizeErrorCode } from './errors';
+export { toFloat, type ToFloatResult } from './toFloat';

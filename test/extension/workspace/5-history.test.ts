@@ -107,12 +107,19 @@ describe('History', function () {
     const target = (name: string): vscode.Uri => vscode.Uri.joinPath(recipe, '..', name);
     for (const [format, name, mark] of [
       ['model', 'copy.onnx', 'DequantizeLinear'],
+      ['float', 'copy.float.onnx', 'ai.lathe.form'],
       ['html', 'copy.html', '<!doctype html>'],
       ['markdown', 'copy.md', '| '],
     ] as const) {
       await vscode.commands.executeCommand('lathe.exportAs', recipe, { format, target: target(name) });
       assert.ok((await readText(target(name))).includes(mark), name);
     }
+    assert.ok(!(await readText(target('copy.float.onnx'))).includes('QuantizeLinear'));
+    await vscode.commands.executeCommand('lathe.exportAs', recipe, {
+      format: 'matmulnbits',
+      target: target('copy.blocks.onnx'),
+    });
+    assert.ok(!(await exists(target('copy.blocks.onnx'))), 'a network of convolutions has no weights in blocks');
     const float = target('../../sample/resnet20.onnx');
     const before = await vscode.workspace.fs.readFile(float);
     await vscode.commands.executeCommand('lathe.exportAs', recipe, { format: 'model', target: float });

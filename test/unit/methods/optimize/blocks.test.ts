@@ -7,6 +7,7 @@ import {
   momentsAccumulator,
   optimizeLayer,
   quantizeWeight,
+  toFloat,
   toMatMulNBits,
   type LayerMoments,
   type QuantizedWeight,
@@ -112,6 +113,12 @@ describe('scales per block', () => {
             ['MatMulNBits'],
           );
           assertClose(await outputOf(packed, x, true), expected, 1e-4);
+          for (const quantized of [model, packed]) {
+            const float = quantized.clone();
+            assert.deepEqual(toFloat(float).refused, []);
+            assert.deepEqual(verifyModel(float), []);
+            assertClose(await outputOf(float, x), expected, 1e-6);
+          }
           const feeds = new Map([['x', floatData([8, K], x)]]);
           const compared = await compareModels(reference, packed, factory, () => [feeds]);
           assert.deepEqual(
