@@ -333,7 +333,7 @@ class Draft {
       tracker.log('No input is below 8 bits: their ranges stay.');
       return false;
     }
-    const model = this.inFloat();
+    const model = this.copy({ withCodes: true });
     const key = cacheKey({ ...this.keyParts('input ranges'), network: modelHash(model) });
     let found = job.cache.get<Record<string, NonNullable<CompressedLayer['input']>>>(key);
     if (found === undefined) {
@@ -374,12 +374,12 @@ class Draft {
     return true;
   }
 
-  /** The network with its codes back in float and no quantised inputs. */
-  private inFloat(): Model {
+  /** A copy of the network with biases and float weights as they stand, and what codes stand for where they are wanted. */
+  private copy({ withCodes }: { readonly withCodes: boolean }): Model {
     const model = this.job.model.clone();
     for (const layer of findLayers(model)) {
       const { weight, float, bias } = this.layers.get(layer.name) ?? {};
-      if (weight !== undefined) {
+      if (withCodes && weight !== undefined) {
         setLayerWeight(layer, dequantizeWeight(weight));
       } else if (float !== undefined) {
         setLayerWeight(layer, matrixToWeight(matrixLayout(layer), float));
@@ -392,17 +392,7 @@ class Draft {
   }
 
   build(): QuantizedModel {
-    const { job } = this;
-    const model = job.model.clone();
-    for (const layer of findLayers(model)) {
-      const { bias, float } = this.layers.get(layer.name) ?? {};
-      if (float !== undefined) {
-        setLayerWeight(layer, matrixToWeight(matrixLayout(layer), float));
-      }
-      if (bias !== undefined) {
-        setLayerBias(layer, bias);
-      }
-    }
+    const model = this.copy({ withCodes: false });
     const weights = new Map<string, QuantizedWeight>();
     const policy = new Map<string, LayerPolicy>();
     for (const [name, { weight, input }] of this.layers) {
