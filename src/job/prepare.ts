@@ -13,8 +13,6 @@ import { checkRecipeAgainstModel, checkRecipeFiles } from './recipe/checkRecipe'
 import { recipeInvalid } from './recipe/errors';
 import { loadRecipeText } from './recipe/loadRecipe';
 import type { Recipe } from './recipe/recipe';
-import { equalizeModel } from './equalization';
-import type { Equalization } from './equalization';
 import { smoothModel } from './smoothing';
 import type { Smoothing } from './smoothing';
 import type { StageTracker } from './stageTracker';
@@ -27,7 +25,7 @@ export interface PreparedJob {
   /** As it is on disk. */
   readonly original: Model;
   /**
-   * A copy with constants and batch norms folded, outliers smoothed and channels equalised where asked for, topologically sorted; with pruned weights
+   * A copy with constants and batch norms folded, outliers smoothed where asked for, topologically sorted; with pruned weights
    * once layers are sparse.
    */
   readonly model: Model;
@@ -38,8 +36,6 @@ export interface PreparedJob {
   readonly folding: FoldBatchNormResult;
   /** Undefined: activations are as the model has them. */
   readonly smoothing: Smoothing | undefined;
-  /** Undefined: channels are as the model has them. */
-  readonly equalization: Equalization | undefined;
   /** SHA-256 of the model file and its external data. */
   readonly hash: string;
   readonly cache: MeasurementCache;
@@ -91,18 +87,13 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       tracker.log(`Not folded: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
     }
     const shapes = await inferShapes(model, factory);
-    const options = {
+    const smoothing = await smoothModel(model, shapes, {
       recipe: opened.recipe,
       factory,
       cache,
-      scope: measurementScope({ ...opened, factory, smoothing: undefined, equalization: undefined }),
-      log: (line: string) => tracker.log(line),
+      scope: measurementScope({ ...opened, factory, smoothing: undefined }),
+      log: (line) => tracker.log(line),
       signal: tracker.signal,
-    };
-    const smoothing = await smoothModel(model, shapes, options);
-    const equalization = await equalizeModel(model, shapes, {
-      ...options,
-      scope: measurementScope({ ...opened, factory, smoothing, equalization: undefined }),
     });
     // Folding may rename weights; people keep seeing the names the file suggests.
     const shortNames = new Map(findLayers(opened.original).map((layer) => [layer.name, layer.shortName]));
@@ -111,21 +102,20 @@ export async function prepareJob(recipePath: string, tracker: StageTracker): Pro
       shortName: shortNames.get(layer.name) ?? layer.shortName,
     }));
     steps.advance('shapes');
-    return { model, dense: model, folding, smoothing, equalization, shapes, layers };
+    return { model, dense: model, folding, smoothing, shapes, layers };
   });
   return { ...opened, ...prepared, cache, factory };
 }
 
 /** What every measurement of a job depends on. */
 export function measurementScope(
-  job: Pick<PreparedJob, 'hash' | 'factory' | 'smoothing' | 'equalization'>,
+  job: Pick<PreparedJob, 'hash' | 'factory' | 'smoothing'>,
 ): Readonly<Record<string, unknown>> {
-  const { smoothing, equalization } = job;
+  const { smoothing } = job;
   return {
     version: LATHE_VERSION,
     engine: job.factory.engine,
     model: job.hash,
     ...(smoothing === undefined ? {} : { smoothing }),
-    ...(equalization === undefined ? {} : { equalization }),
   };
 }

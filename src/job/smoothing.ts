@@ -12,8 +12,7 @@ import { floatValues } from './floatTensor';
 import type { Recipe } from './recipe/recipe';
 import { modelInputs, watchValues } from './watchValues';
 
-/** What changes of a model need before anything is measured. */
-export interface PreparationOptions {
+export interface SmoothingOptions {
   readonly recipe: Recipe;
   readonly factory: RunnerFactory;
   readonly cache: MeasurementCache;
@@ -44,18 +43,23 @@ const VALUES_PER_RUN = 8;
 export async function smoothModel(
   model: Model,
   shapes: ShapeTable,
-  options: PreparationOptions,
+  options: SmoothingOptions,
 ): Promise<Smoothing | undefined> {
-  const { recipe, cache, log } = options;
+  const { recipe, cache, log, signal } = options;
   const strength = recipe.quantization.enabled ? recipe.quantization.smoothQuant : undefined;
-  if (strength === undefined || recipe.data.calibration === undefined) {
+  const spec = recipe.data.calibration;
+  if (strength === undefined || spec === undefined) {
     return undefined;
   }
   const { sites, refused } = findSmoothingSites(findLayers(model));
   for (const refusal of refused) {
     log(`Not smoothed: ${refusal.nodes.join(', ')}: ${refusal.reason}.`);
   }
-  const dataset = await calibrationData(model, shapes, options);
+  const wanted = { inputs: modelInputs(model, shapes), labels: false, classes: undefined };
+  const dataset = await openDataset(spec, wanted, recipe.data.preprocess, {
+    scratchDirectory: cache.directory,
+    ...(signal === undefined ? {} : { signal }),
+  });
   try {
     const key = cacheKey({
       ...options.scope,
@@ -82,26 +86,13 @@ export async function smoothModel(
   }
 }
 
-/** The calibration data of a recipe that has some. Throws `data/*` usage errors. */
-export async function calibrationData(
-  model: Model,
-  shapes: ShapeTable,
-  { recipe, cache, signal }: PreparationOptions,
-): Promise<Dataset> {
-  const wanted = { inputs: modelInputs(model, shapes), labels: false, classes: undefined };
-  return await openDataset(recipe.data.calibration!, wanted, recipe.data.preprocess, {
-    scratchDirectory: cache.directory,
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
 /** max|x| of every channel of each value over the calibration samples. */
 async function channelMaxima(
   model: Model,
   shapes: ShapeTable,
   sites: readonly SmoothingSite[],
   dataset: Dataset,
-  { factory, signal }: PreparationOptions,
+  { factory, signal }: SmoothingOptions,
 ): Promise<number[][]> {
   const maxima = new Map(sites.map(({ value, channels }) => [value, new Array<number>(channels).fill(0)]));
   const names = [...maxima.keys()];

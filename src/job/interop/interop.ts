@@ -13,7 +13,7 @@ export interface InteropSource {
   readonly lock: Lock;
   /** Layers of the float model by name, as the lock names them. */
   readonly layers: ReadonlyMap<string, Layer>;
-  /** Whether activations were scaled (outliers moved, channels equalised): then input grids of the lock are not those of the float model. */
+  /** Whether outliers of activations were moved: then input grids of the lock are not those of the float model. */
   readonly smoothed: boolean;
   /** Whether weights have one scale per output channel. */
   readonly perChannel: boolean;
@@ -67,8 +67,7 @@ export function interopFile(recipePath: string, format: InteropFormat): InteropR
   const recipe = loadRecipe(recipePath);
   const lock = readLock(lockPathOf(recipe.path));
   const layers = new Map(findLayers(openModel(recipe.modelPath)).map((layer) => [layer.name, layer]));
-  const { smoothQuant, equalization } = recipe.quantization;
-  const smoothed = smoothQuant !== undefined || equalization !== undefined;
+  const smoothed = recipe.quantization.smoothQuant !== undefined;
   const perChannel = recipe.quantization.weights.granularity === 'per-channel';
   const { value, notes } = interopFormats[format].write({ lock, layers, smoothed, perChannel });
   const { blockSize } = recipe.quantization.weights;

@@ -47,7 +47,7 @@ export function tensorQuantOverrides({ lock, layers, smoothed, perChannel }: Int
     }
   }
   if (smoothed) {
-    notes.push('inputs have no scales: those of the lock belong to a model whose activations were scaled, not to the float one');
+    notes.push('inputs have no scales: those of the lock belong to the smoothed model, not to the float one');
   }
   return { value, notes };
 }

@@ -8,7 +8,7 @@ const ascending = (bits: readonly number[]): readonly number[] => [...bits].sort
 export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Recipe {
   const folder = dirname(resolve(recipePath));
   const { calibration, evaluation, preprocess } = written.data ?? {};
-  const { weights, activations, sensitivity, pairing, firstAndLast, optimizer, smoothQuant, equalization } =
+  const { weights, activations, sensitivity, pairing, firstAndLast, optimizer, smoothQuant } =
     written.quantization ?? {};
   const { minimize, budget, engine, timeLimit, neighbours } = written.allocation ?? {};
   const directory = written.export?.directory ?? 'compressed';
@@ -47,7 +47,6 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
       },
       pairing: pairing ?? 'free',
       smoothQuant: smoothQuant ?? undefined,
-      equalization: equalization ?? undefined,
       sensitivity: {
         measure: sensitivity?.measure ?? 'kl',
         samples: sensitivity?.samples ?? 256,

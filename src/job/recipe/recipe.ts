@@ -96,8 +96,6 @@ export interface RecipeQuantization {
   };
   /** Strength α of SmoothQuant, 0 to 1; undefined leaves outliers in the activations. */
   readonly smoothQuant: number | undefined;
-  /** Exponent of the factors that equalise channels between convolutions, 0 to 1; undefined leaves channels as they are. */
-  readonly equalization: number | undefined;
   /** Width of the first and the last layer; undefined leaves them to the allocation. */
   readonly firstAndLast: number | undefined;
   readonly optimizer: RecipeOptimizer;

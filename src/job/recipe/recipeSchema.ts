@@ -241,13 +241,6 @@ const quantization = Type.Object(
           'Outliers of activations moved into the weights of MatMul and Gemm layers before anything is measured, where a norm, a Mul or another such layer in front can take the factors (SmoothQuant): 0.5 shares the range between both, 1 moves all of it. null leaves them.',
       }),
     ),
-    equalization: Type.Optional(
-      Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
-        default: null,
-        description:
-          'Channels of values between convolutions (residual additions, Relu and Clip included) scaled before anything is measured, so that each uses the grid of its value at the narrowest width of inputs that is tried: 1 takes the factors whole, 0.5 their square roots. Pays where inputs are below 8 bits. null leaves them.',
-      }),
-    ),
     sensitivity: Type.Optional(
       Type.Object(
         {

@@ -23,7 +23,6 @@ const quantization: RecipeQuantization = {
   activations: { bits: [3], range: 'mse', symmetric: false, granularity: 'per-tensor', percentile: 99.99, power: 2.4 },
   pairing: 'free',
   smoothQuant: undefined,
-  equalization: undefined,
   sensitivity: { measure: 'kl', samples: 8, memoryLimit: 1e8 },
   firstAndLast: undefined,
   optimizer: { method: 'gram', mode: 'sequential', iterations: 20 },

@@ -59,12 +59,8 @@ describe('parseRecipe', () => {
     const { properties } = schema as { properties: Record<string, { anyOf: object[] }> };
     const quantization = { weights: {}, activations: {}, sensitivity: {}, optimizer: {} };
     new Ajv({ useDefaults: true, strict: false }).compile(properties['quantization']!.anyOf[0]!)(quantization);
-    const { smoothQuant, equalization, weights, ...others } = recipe!.quantization;
-    const nulls = {
-      smoothQuant: smoothQuant ?? null,
-      equalization: equalization ?? null,
-      weights: { ...weights, blockSize: weights.blockSize ?? null },
-    };
+    const { smoothQuant, weights, ...others } = recipe!.quantization;
+    const nulls = { smoothQuant: smoothQuant ?? null, weights: { ...weights, blockSize: weights.blockSize ?? null } };
     assert.deepEqual({ enabled: true, ...quantization }, { ...others, ...nulls });
     assert.deepEqual(sections['allocation'], { ...recipe!.allocation, budget: { size: 0.15 } });
     assert.equal(filled['seed'], recipe!.seed);
