@@ -96,10 +96,10 @@ export function metricName(metric: string): string {
   return metric === 'mse' ? 'Output MSE' : metric.charAt(0).toUpperCase() + metric.slice(1);
 }
 
-/** Loss of the whole network: three decimals, or what is needed to show that it is not zero. */
+/** Loss of the whole network: three decimals; two digits of what they would not show ("1.3e−4"), so that losses can be told apart. */
 export function loss(value: number): string {
-  const text = value.toFixed(3);
-  return Math.abs(value) > 0 && Number(text) === 0 ? significant(value, 1) : minus(text);
+  const size = Math.abs(value);
+  return minus(size > 0 && size < 0.001 ? value.toExponential(1) : value.toFixed(3));
 }
 
 /** Loss of one layer, for a column: four decimals, so that points align; smaller ones say so. */

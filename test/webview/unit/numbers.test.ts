@@ -39,10 +39,12 @@ describe('webview numbers', () => {
     assert.equal(plain(numbers.metricValue('top1', 0.9198)), '91.98 %');
     assert.equal(numbers.metricValue('mse', 0.01234), '0.0123');
     assert.equal(numbers.metricName('top5'), 'Top-5');
-    assert.deepEqual([0.0449, 1.5, 0.00004, -0.002, 0].map(numbers.loss), [
+    assert.deepEqual([0.0449, 1.5, 0.00004, 0.00013, 0.0007, -0.002, 0].map(numbers.loss), [
       '0.045',
       '1.500',
-      '4e−5',
+      '4.0e−5',
+      '1.3e−4',
+      '7.0e−4',
       '−0.002',
       '0.000',
     ]);
