@@ -1,9 +1,12 @@
 import type { InferenceRunner } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
+import { modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import { createRunner } from '../runtime/createRunner';
 import type { Analysis } from './analyze';
+import { cacheKey } from './cache/cacheKey';
 import { EMPTY_LOSS, addLoss, meanLoss } from './networkLoss';
+import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
 import { sampleBatches } from './sampleBatches';
 
@@ -28,20 +31,34 @@ export async function lossBetween(
   return meanLoss(total);
 }
 
-/** The same between the float model and another one, each opened for it. */
+/** The same between the float model and another one, each opened for it; kept by content. */
 export async function lossOfModel(
   job: PreparedJob,
   analysis: Analysis,
   model: Model,
   signal: AbortSignal | undefined,
-  samples?: number,
+  samples = job.recipe.quantization.sensitivity.samples,
 ): Promise<number> {
+  const key = cacheKey({
+    ...measurementScope(job),
+    what: 'loss of a network',
+    network: modelHash(model),
+    data: analysis.calibration.hash,
+    measure: analysis.loss.measure,
+    samples,
+  });
+  const known = job.cache.get<number>(key);
+  if (known !== undefined) {
+    return known;
+  }
   const runners: InferenceRunner[] = [];
   try {
     for (const each of [job.original, model]) {
       runners.push(await createRunner(job.factory, each, { mode: 'simulate' }));
     }
-    return await lossBetween(job, analysis, runners[0]!, runners[1]!, signal, samples);
+    const loss = await lossBetween(job, analysis, runners[0]!, runners[1]!, signal, samples);
+    job.cache.put(key, loss);
+    return loss;
   } finally {
     for (const runner of runners) {
       await runner.release();

@@ -9,10 +9,11 @@ import { exportModel } from '../export/exportModel';
 import type { ExportResult } from '../export/exportModel';
 import { toMatMulNBits } from '../methods';
 import type { QuantizedWeight } from '../methods';
-import { dataTypeName } from '../onnx';
+import { dataTypeName, modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
 import type { CompressionStep, QuantizedModel } from './compress';
+import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { exportFolder } from './errors';
@@ -20,7 +21,8 @@ import { compressedPathOf } from './exportForm';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
 import { evaluateMetric } from './metric';
 import { patternKey } from './sparsity/layerPatterns';
-import { lossBetween } from './lossBetween';
+import { lossBetween, lossOfModel } from './lossBetween';
+import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
 import { sampleBatches } from './sampleBatches';
 import type { StageTracker } from './stageTracker';
@@ -171,27 +173,50 @@ export async function measureSteps(
   steps: readonly CompressionStep[],
   tracker: StageTracker,
 ): Promise<RunResult['steps']> {
+  const measured: RunResult['steps'][number][] = [];
+  for (const { name, network, kept } of steps) {
+    const loss = await lossOfModel(job, analysis, network.model, tracker.signal);
+    measured.push({ name, loss, accuracy: await metricOfModel(job, analysis, network.model, tracker.signal), kept });
+  }
+  return measured;
+}
+
+/** The metric of a network, simulated; kept by content. Undefined without evaluation data. */
+async function metricOfModel(
+  job: PreparedJob,
+  { evaluation }: Analysis,
+  model: Model,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
   const metric = job.recipe.data.evaluation?.metric;
-  const { evaluation } = analysis;
-  const float = await createRunner(job.factory, job.original, { mode: 'simulate' });
+  if (metric === undefined || evaluation === undefined) {
+    return undefined;
+  }
+  const key = cacheKey({
+    ...measurementScope(job),
+    what: 'metric of a network',
+    network: modelHash(model),
+    data: evaluation.hash,
+    samples: evaluation.samples,
+    metric,
+  });
+  const known = job.cache.get<number>(key);
+  if (known !== undefined) {
+    return known;
+  }
+  const runners: InferenceRunner[] = [];
   try {
-    const measured: RunResult['steps'][number][] = [];
-    for (const { name, network, kept } of steps) {
-      const runner = await createRunner(job.factory, network.model, { mode: 'simulate' });
-      try {
-        const loss = await lossBetween(job, analysis, float, runner, tracker.signal);
-        const value =
-          metric === undefined || evaluation === undefined
-            ? undefined
-            : (await evaluateMetric(runner, evaluation, metric, { signal: tracker.signal, reference: float })).value;
-        measured.push({ name, loss, accuracy: value, kept });
-      } finally {
-        await runner.release();
-      }
+    for (const each of [model, job.original]) {
+      runners.push(await createRunner(job.factory, each, { mode: 'simulate' }));
     }
-    return measured;
+    const options = { signal, reference: runners[1]! };
+    const { value } = await evaluateMetric(runners[0]!, evaluation, metric, options);
+    job.cache.put(key, value);
+    return value;
   } finally {
-    await float.release();
+    for (const runner of runners) {
+      await runner.release();
+    }
   }
 }
 
