@@ -18,6 +18,10 @@ async function main(): Promise<void> {
       fit = new RowsFit(task, options, moments, damping);
       return;
     }
+    if ('end' in message) {
+      void products.close().then(() => port.close());
+      return;
+    }
     // What goes wrong ends the thread, and reaches the team as that.
     void fit!.solveSlice(products, message.slice).then((found) => {
       const { steps, plain, scales, zeroPoints } = found;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { CancelledError, throwIfCancelled } from '../base/errors';
+import { throwIfCancelled } from '../base/errors';
 import type { FoundRows, LayerMoments, RowSlice, RowsWork, RowTeam } from '../methods';
 
 /** Rows to fit, as a thread is told: the moments only where it does not have them from the last time. */
@@ -11,7 +11,7 @@ export interface WorkMessage extends Omit<RowsWork, 'moments'> {
 }
 
 /** What a thread is sent. It answers {@link SliceMessage} with {@link FoundRows}, and says {@link READY} when it has started. */
-export type ThreadMessage = { readonly work: WorkMessage } | SliceMessage;
+export type ThreadMessage = { readonly work: WorkMessage } | SliceMessage | { readonly end: true };
 
 export interface SliceMessage {
   readonly slice: RowSlice;
@@ -39,11 +39,9 @@ export interface TeamOptions {
 export class ThreadTeam implements RowTeam {
   private readonly threads: FitThread[] = [];
   private readonly program: string | undefined;
-  private readonly stop = (): void => void this.close();
 
   constructor(private readonly options: TeamOptions) {
     this.program = 'program' in options ? options.program : programBeside();
-    options.signal?.addEventListener('abort', this.stop);
   }
 
   /** Throws CancelledError, and whatever ends a thread. */
@@ -66,22 +64,21 @@ export class ThreadTeam implements RowTeam {
     return true;
   }
 
-  /** Ends all threads; one that is at work fails. */
+  /** Ends all threads, each once it has done what it is at: ending one inside native code would end the process. */
   async close(): Promise<void> {
-    this.options.signal?.removeEventListener('abort', this.stop);
     await Promise.all(this.threads.splice(0).map((thread) => thread.close()));
   }
 
   /** As many threads as there is memory and work for, ready; fewer than two where they are of no use. */
   private async start(columns: number, slices: number): Promise<readonly FitThread[]> {
-    const { memoryLimit, signal, threads = availableParallelism() } = this.options;
+    const { memoryLimit, threads = availableParallelism() } = this.options;
     const fitting = Math.floor(memoryLimit / (MATRICES * 8 * columns ** 2));
     const wanted = Math.min(threads, fitting, slices);
     if (this.program === undefined || wanted < 2) {
       return [];
     }
     while (this.threads.length < wanted) {
-      this.threads.push(new FitThread(this.program, signal));
+      this.threads.push(new FitThread(this.program));
     }
     const chosen = this.threads.slice(0, wanted);
     await Promise.all(chosen.map(({ ready }) => ready));
@@ -98,13 +95,11 @@ class FitThread {
   readonly ready: Promise<unknown>;
   private readonly worker: Worker;
   private waiting: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
+  private pending: Promise<unknown> | undefined;
   private failure: Error | undefined;
   private known: WeakRef<LayerMoments> | undefined;
 
-  constructor(
-    program: string,
-    private readonly signal: AbortSignal | undefined,
-  ) {
+  constructor(program: string) {
     // Loaders given to this process are of no use to a bundle and would delay it.
     this.worker = new Worker(program, { execArgv: [], name: 'fit' });
     this.worker.on('message', (answer) => this.waiting?.resolve(answer));
@@ -127,7 +122,12 @@ class FitThread {
   }
 
   async close(): Promise<void> {
-    await this.worker.terminate();
+    await this.pending?.catch(() => undefined);
+    if (this.failure === undefined) {
+      const ended = new Promise((resolve) => this.worker.once('exit', resolve));
+      this.send({ end: true });
+      await ended;
+    }
   }
 
   private send(message: ThreadMessage): void {
@@ -135,17 +135,18 @@ class FitThread {
   }
 
   private answer(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+    this.pending = new Promise((resolve, reject) => {
       if (this.failure !== undefined) {
         reject(this.failure);
         return;
       }
       this.waiting = { resolve, reject };
     });
+    return this.pending;
   }
 
   private fail(error: Error): void {
-    this.failure ??= this.signal?.aborted === true ? new CancelledError() : error;
+    this.failure ??= error;
     this.waiting?.reject(this.failure);
   }
 }
