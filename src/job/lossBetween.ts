@@ -39,26 +39,37 @@ export async function lossOfModel(
   signal: AbortSignal | undefined,
   samples = job.recipe.quantization.sensitivity.samples,
 ): Promise<number> {
-  const key = cacheKey({
-    ...measurementScope(job),
-    what: 'loss of a network',
-    network: modelHash(model),
-    data: analysis.calibration.hash,
-    measure: analysis.loss.measure,
-    samples,
-  });
+  const { calibration, loss } = analysis;
+  const depends = { what: 'loss of a network', data: calibration.hash, measure: loss.measure, samples };
+  return await measuredOnce(job, model, depends, (float, changed) =>
+    lossBetween(job, analysis, float, changed, signal, samples),
+  );
+}
+
+/**
+ * A figure of a network beside the float model, each opened for it, simulated; kept by the content of the network.
+ *
+ * @param depends what the figure depends on but the model, the engine and the network
+ */
+export async function measuredOnce(
+  job: PreparedJob,
+  network: Model,
+  depends: Readonly<Record<string, unknown>>,
+  measure: (float: InferenceRunner, changed: InferenceRunner) => Promise<number>,
+): Promise<number> {
+  const key = cacheKey({ ...measurementScope(job), ...depends, network: modelHash(network) });
   const known = job.cache.get<number>(key);
   if (known !== undefined) {
     return known;
   }
   const runners: InferenceRunner[] = [];
   try {
-    for (const each of [job.original, model]) {
+    for (const each of [job.original, network]) {
       runners.push(await createRunner(job.factory, each, { mode: 'simulate' }));
     }
-    const loss = await lossBetween(job, analysis, runners[0]!, runners[1]!, signal, samples);
-    job.cache.put(key, loss);
-    return loss;
+    const value = await measure(runners[0]!, runners[1]!);
+    job.cache.put(key, value);
+    return value;
   } finally {
     for (const runner of runners) {
       await runner.release();

@@ -9,11 +9,10 @@ import { exportModel } from '../export/exportModel';
 import type { ExportResult } from '../export/exportModel';
 import { toMatMulNBits } from '../methods';
 import type { QuantizedWeight } from '../methods';
-import { dataTypeName, modelHash } from '../onnx';
+import { dataTypeName } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
 import type { CompressionStep, QuantizedModel } from './compress';
-import { cacheKey } from './cache/cacheKey';
 import { createRunner } from '../runtime/createRunner';
 import type { Dataset } from './data/dataset';
 import { exportFolder } from './errors';
@@ -21,8 +20,7 @@ import { compressedPathOf } from './exportForm';
 import type { AllocateResult, Latency, LayerRun, RunResult } from './jobTypes';
 import { evaluateMetric } from './metric';
 import { patternKey } from './sparsity/layerPatterns';
-import { lossBetween, lossOfModel } from './lossBetween';
-import { measurementScope } from './prepare';
+import { lossBetween, lossOfModel, measuredOnce } from './lossBetween';
 import type { PreparedJob } from './prepare';
 import { sampleBatches } from './sampleBatches';
 import type { StageTracker } from './stageTracker';
@@ -192,32 +190,13 @@ async function metricOfModel(
   if (metric === undefined || evaluation === undefined) {
     return undefined;
   }
-  const key = cacheKey({
-    ...measurementScope(job),
-    what: 'metric of a network',
-    network: modelHash(model),
-    data: evaluation.hash,
-    samples: evaluation.samples,
-    metric,
-  });
-  const known = job.cache.get<number>(key);
-  if (known !== undefined) {
-    return known;
-  }
-  const runners: InferenceRunner[] = [];
-  try {
-    for (const each of [model, job.original]) {
-      runners.push(await createRunner(job.factory, each, { mode: 'simulate' }));
-    }
-    const options = { signal, reference: runners[1]! };
-    const { value } = await evaluateMetric(runners[0]!, evaluation, metric, options);
-    job.cache.put(key, value);
-    return value;
-  } finally {
-    for (const runner of runners) {
-      await runner.release();
-    }
-  }
+  const { hash, samples } = evaluation;
+  return await measuredOnce(
+    job,
+    model,
+    { what: 'metric of a network', data: hash, samples, metric },
+    async (reference, changed) => (await evaluateMetric(changed, evaluation, metric, { signal, reference })).value,
+  );
 }
 
 async function accuracyOf(
