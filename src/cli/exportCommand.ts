@@ -24,8 +24,7 @@ export const exportCommand: CommandRun = ({ terminal, folder, arguments: args })
       throw badValue('--out', showPath(path, folder), 'a file that is not there yet, or --force to write over it');
     }
   };
-  const written = write(recipe, format, given, refuseOver);
-  const { path, notes } = written;
+  const { path, notes } = write(recipe, format, given, refuseOver);
   if (args.has('--json')) {
     const output: ExportOutput = { recipe, format, path, notes: [...notes] };
     terminal.out(`${JSON.stringify(output, null, 2)}\n`);
@@ -42,9 +41,10 @@ function write(
   refuseOver: (path: string) => void,
 ): { readonly path: string; readonly notes: readonly string[] } {
   if (isForm(format)) {
-    const path = given ?? formPathOf(loadRecipe(recipe), format);
+    const loaded = loadRecipe(recipe);
+    const path = given ?? formPathOf(loaded, format);
     refuseOver(path);
-    return exportForm(recipe, format, path, true);
+    return exportForm(loaded, format, path, true);
   }
   if (!isFormat(format)) {
     const known = [...Object.keys(interopFormats), ...Object.keys(modelForms)];

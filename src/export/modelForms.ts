@@ -5,18 +5,12 @@ import { exportModel, refuseInput, type ExportResult } from './exportModel';
 
 /** Forms that a compressed model can be rewritten to; `suffix` follows the stem of the recipe. */
 export const modelForms = {
-  float: {
-    about: 'The compressed model in float32, pruned weights zero, for tools that read no quantised operators.',
-    suffix: 'float.onnx',
-    rewrite: rewriteFloat,
-  },
-  matmulnbits: {
-    about: 'The compressed model with MatMulNBits of ONNX Runtime, where weights have scales per block.',
-    suffix: 'matmulnbits.onnx',
-    rewrite: rewriteMatMulNBits,
-  },
+  /** In float32, pruned weights zero, for tools that read no quantised operators. */
+  float: { suffix: 'float.onnx', rewrite: rewriteFloat },
+  /** With MatMulNBits of ONNX Runtime, where weights have scales per block. */
+  matmulnbits: { suffix: 'matmulnbits.onnx', rewrite: rewriteMatMulNBits },
 } as const satisfies Readonly<
-  Record<string, { readonly about: string; readonly suffix: string; readonly rewrite: (model: Model) => string[] }>
+  Record<string, { readonly suffix: string; readonly rewrite: (model: Model) => string[] }>
 >;
 
 export type ModelForm = keyof typeof modelForms;

@@ -17,38 +17,40 @@ type FinishedName = (typeof FINISHED)[number];
 export type ExportFormatName = InteropFormatName | FinishedName | ModelFormName;
 export const EXPORT_FORMATS: readonly ExportFormatName[] = [...FINISHED, ...MODEL_FORMS, ...INTEROP_FORMATS];
 
-/** What a user sees of each format for other tools. */
+/** What a user sees of a choice. */
+type About = Pick<vscode.QuickPickItem, 'label' | 'detail'>;
+
 function toolChoices(): readonly Choice[] {
-  const about: Readonly<Record<InteropFormatName, readonly [string, string]>> = {
-    'ort-overrides': [
-      vscode.l10n.t('ONNX Runtime tensor overrides'),
-      vscode.l10n.t('TensorQuantOverrides for its static quantiser: types, axes, scales of inputs.'),
-    ],
-    modelopt: [
-      vscode.l10n.t('NVIDIA ModelOpt configuration'),
-      vscode.l10n.t('quant_cfg with the widths of weights and inputs by PyTorch module.'),
-    ],
-    netron: [
-      vscode.l10n.t('Netron attachment'),
-      vscode.l10n.t('Widths, patterns and losses beside the nodes of the float model.'),
-    ],
+  const about: Readonly<Record<InteropFormatName, About>> = {
+    'ort-overrides': {
+      label: vscode.l10n.t('ONNX Runtime tensor overrides'),
+      detail: vscode.l10n.t('TensorQuantOverrides for its static quantiser: types, axes, scales of inputs.'),
+    },
+    modelopt: {
+      label: vscode.l10n.t('NVIDIA ModelOpt configuration'),
+      detail: vscode.l10n.t('quant_cfg with the widths of weights and inputs by PyTorch module.'),
+    },
+    netron: {
+      label: vscode.l10n.t('Netron attachment'),
+      detail: vscode.l10n.t('Widths, patterns and losses beside the nodes of the float model.'),
+    },
   };
-  return INTEROP_FORMATS.map((format) => ({ format, label: about[format][0], detail: about[format][1] }));
+  return INTEROP_FORMATS.map((format) => ({ format, ...about[format] }));
 }
 
 /** The model of the last run in other forms. */
-function formChoices(model: vscode.Uri): readonly Choice[] {
-  const about: Readonly<Record<ModelFormName, readonly [string, string]>> = {
-    float: [
-      vscode.l10n.t('Float model with these weights'),
-      vscode.l10n.t('Codes as the float32 values they stand for, pruned weights zero: for tools without Q/DQ.'),
-    ],
-    matmulnbits: [
-      vscode.l10n.t('ONNX model with MatMulNBits'),
-      vscode.l10n.t('The operator of ONNX Runtime for weights with scales per block.'),
-    ],
+function formChoices(source: vscode.Uri): readonly Choice[] {
+  const about: Readonly<Record<ModelFormName, About>> = {
+    float: {
+      label: vscode.l10n.t('Float model with these weights'),
+      detail: vscode.l10n.t('Codes as the float32 values they stand for, pruned weights zero: for tools without Q/DQ.'),
+    },
+    matmulnbits: {
+      label: vscode.l10n.t('ONNX model with MatMulNBits'),
+      detail: vscode.l10n.t('The operator of ONNX Runtime for weights with scales per block.'),
+    },
   };
-  return MODEL_FORMS.map((format) => ({ format, source: model, label: about[format][0], detail: about[format][1] }));
+  return MODEL_FORMS.map((format) => ({ format, source, ...about[format] }));
 }
 
 /** Model and report of the last run, as far as they are there. */

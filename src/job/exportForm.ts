@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { modelForms, writeModelForm, type ModelForm, type ModelFormResult } from '../export/modelForms';
 import { openModel } from '../onnx';
 import { notExported } from './errors';
 import { recipeStem } from './lock/lockFile';
-import { loadRecipe } from './recipe/loadRecipe';
 import type { Recipe } from './recipe/recipe';
 
 /** Where a run of a recipe writes its model. */
@@ -20,26 +19,14 @@ export function formPathOf(recipe: Recipe, form: ModelForm): string {
 /**
  * Writes the model of the last run in another form.
  *
- * @param path the file to write; undefined: beside the model
+ * @param path absolute
  *
- * Throws `job/not-exported`, `recipe/*`, and as `writeModelForm`.
+ * Throws `job/not-exported`, and as `writeModelForm`.
  */
-export function exportForm(
-  recipePath: string,
-  form: ModelForm,
-  path: string | undefined,
-  overwrite: boolean,
-): ModelFormResult {
-  const recipe = loadRecipe(recipePath);
+export function exportForm(recipe: Recipe, form: ModelForm, path: string, overwrite: boolean): ModelFormResult {
   const compressed = compressedPathOf(recipe);
   if (!existsSync(compressed)) {
     throw notExported(recipe.path, compressed);
   }
-  return writeModelForm({
-    compressed,
-    original: openModel(recipe.modelPath),
-    form,
-    path: resolve(path ?? formPathOf(recipe, form)),
-    overwrite,
-  });
+  return writeModelForm({ compressed, original: openModel(recipe.modelPath), form, path, overwrite });
 }

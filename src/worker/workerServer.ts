@@ -13,6 +13,7 @@ import {
   type WorkerSide,
 } from '../protocol/workerProtocol';
 import { exportForm } from '../job/exportForm';
+import { loadRecipe } from '../job/recipe/loadRecipe';
 import { interopFile, interopFormats } from '../job/interop/interop';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
 import { AllocationViews } from './allocationViews';
@@ -132,7 +133,9 @@ export class WorkerServer {
         const { text, notes } = interopFile(recipePath, format);
         return { text, notes, suffix: interopFormats[format].suffix };
       },
-      'model/exportForm': ({ recipePath, form, path }) => ({ notes: exportForm(recipePath, form, path, true).notes }),
+      'model/exportForm': ({ recipePath, form, path }) => ({
+        notes: exportForm(loadRecipe(recipePath), form, path, true).notes,
+      }),
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),
       'review/compare': (params) => compareForReview(params),

@@ -1,4 +1,6 @@
 import { DataType, MICROSOFT_DOMAIN, Tensor, type Model, type Node, type Value } from '../../onnx';
+import { removeUnread } from '../../passes';
+import { takePlace } from './takePlace';
 
 /** What became of the layers with weights in blocks. */
 export interface MatMulNBitsResult {
@@ -158,14 +160,13 @@ function convert(model: Model, node: Node, parts: Parts): void {
   if (!model.opsets.has(MICROSOFT_DOMAIN)) {
     model.setOpset(MICROSOFT_DOMAIN, 1);
   }
-  const old = node.outputs[0]!;
   const made = graph.addNode(
     {
       opType: 'MatMulNBits',
       domain: MICROSOFT_DOMAIN,
       name: node.name,
       inputs,
-      outputs: [graph.freshName(`${old.name}_blocks`)],
+      outputs: [graph.freshName(`${node.outputs[0]!.name}_blocks`)],
       attributes: [
         { name: 'K', type: 'INT', value: k },
         { name: 'N', type: 'INT', value: n },
@@ -175,19 +176,6 @@ function convert(model: Model, node: Node, parts: Parts): void {
     },
     { before: node },
   );
-  const { name, type } = old;
-  graph.replaceAllUses(old, made.outputs[0]!, { outputs: true });
-  graph.removeNode(node);
-  graph.renameValue(made.outputs[0]!, name);
-  if (type !== undefined) {
-    graph.setType(made.outputs[0]!, type);
-  }
-  const { dequantize } = parts;
-  const read = dequantize.inputs;
-  graph.removeNode(dequantize);
-  for (const input of read) {
-    if (input !== undefined && input.initializer !== undefined && input.uses().length === 0 && !input.isGraphOutput) {
-      graph.removeInitializer(input.name);
-    }
-  }
+  takePlace(made.outputs[0]!, node);
+  removeUnread(parts.dequantize.outputs);
 }

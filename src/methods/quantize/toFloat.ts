@@ -2,6 +2,7 @@ import { evaluateChain, traceConstant } from '../../analysis';
 import type { Refusal } from '../../base/errors';
 import { DataType, MICROSOFT_DOMAIN, type Model, type Node, type Tensor, type Value } from '../../onnx';
 import { floatTensor, isFloatType, removeUnread } from '../../passes';
+import { takePlace } from './takePlace';
 
 export interface ToFloatResult {
   /** Names of the stored weights that are float32 now, as the model names the values they stand for. */
@@ -126,8 +127,7 @@ function unpacked(node: Node): Tensor | string {
 /** x · W (+ bias) in place of a MatMulNBits. */
 function plainMatMul(node: Node, weight: Tensor): void {
   const { graph } = node;
-  const old = node.outputs[0]!;
-  const { name, type } = old;
+  const { name } = node.outputs[0]!;
   const bias = node.inputs[5];
   const read = node.inputs.slice(1);
   let made = graph.addNode(
@@ -150,12 +150,6 @@ function plainMatMul(node: Node, weight: Tensor): void {
       { before: node },
     );
   }
-  const [output] = made.outputs;
-  graph.replaceAllUses(old, output!, { outputs: true });
-  graph.removeNode(node);
-  graph.renameValue(output!, name);
-  if (type !== undefined) {
-    graph.setType(output!, type);
-  }
+  takePlace(made.outputs[0]!, node);
   removeUnread(read.filter((input) => input !== bias));
 }
