@@ -17,14 +17,14 @@ import { showPath } from './showPath';
 export const exportCommand: CommandRun = ({ terminal, folder, arguments: args }) => {
   const recipe = requireFile(resolve(folder, args.values[0]!), 'recipe');
   const format = args.text('--format') ?? '';
+  const { proposed, write } = planExport(recipe, format);
   const out = args.text('--out');
-  const given = out === undefined ? undefined : resolve(folder, out);
-  const refuseOver = (path: string): void => {
-    if (existsSync(path) && !args.has('--force')) {
-      throw badValue('--out', showPath(path, folder), 'a file that is not there yet, or --force to write over it');
-    }
-  };
-  const { path, notes } = write(recipe, format, given, refuseOver);
+  const path = out === undefined ? proposed : resolve(folder, out);
+  const force = args.has('--force');
+  if (existsSync(path) && !force) {
+    throw badValue('--out', showPath(path, folder), 'a file that is not there yet, or --force to write over it');
+  }
+  const notes = write(path, force);
   if (args.has('--json')) {
     const output: ExportOutput = { recipe, format, path, notes: [...notes] };
     terminal.out(`${JSON.stringify(output, null, 2)}\n`);
@@ -34,27 +34,33 @@ export const exportCommand: CommandRun = ({ terminal, folder, arguments: args })
   return Promise.resolve(ExitCode.done);
 };
 
-function write(
-  recipe: string,
-  format: string,
-  given: string | undefined,
-  refuseOver: (path: string) => void,
-): { readonly path: string; readonly notes: readonly string[] } {
+interface ExportPlan {
+  /** The file where none is named. */
+  readonly proposed: string;
+  /** Gives what is not as one might think. */
+  readonly write: (path: string, overwrite: boolean) => readonly string[];
+}
+
+function planExport(recipePath: string, format: string): ExportPlan {
   if (isForm(format)) {
-    const loaded = loadRecipe(recipe);
-    const path = given ?? formPathOf(loaded, format);
-    refuseOver(path);
-    return exportForm(loaded, format, path, true);
+    const recipe = loadRecipe(recipePath);
+    return {
+      proposed: formPathOf(recipe, format),
+      write: (path, overwrite) => exportForm(recipe, format, path, overwrite).notes,
+    };
   }
   if (!isFormat(format)) {
     const known = [...Object.keys(interopFormats), ...Object.keys(modelForms)];
     throw badValue('--format', format, `one of ${known.join(', ')}`);
   }
-  const { text, notes } = interopFile(recipe, format);
-  const path = given ?? join(dirname(recipe), `${recipeStem(recipe)}.${interopFormats[format].suffix}`);
-  refuseOver(path);
-  writeFileAtomic(path, text);
-  return { path, notes };
+  const { text, notes } = interopFile(recipePath, format);
+  return {
+    proposed: join(dirname(recipePath), `${recipeStem(recipePath)}.${interopFormats[format].suffix}`),
+    write: (path) => {
+      writeFileAtomic(path, text);
+      return notes;
+    },
+  };
 }
 
 function isForm(name: string): name is ModelForm {

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { QdqResult } from '../methods';
-import { openModel, saveModel, verifyModel, type Model } from '../onnx';
+import { openModel, saveModel, verifyModel, type Model, type SaveOptions } from '../onnx';
 import { badCodes, overInput, unsoundModel } from './errors';
 
 /** All keys Lathe writes into `metadata_props` begin so. */
@@ -18,8 +18,8 @@ export interface ExportRequest {
   readonly path: string;
   /** Where the model comes from: small texts, keys without prefix, e.g. `version`, `source`, `recipe`. No times. */
   readonly provenance: Readonly<Record<string, string>>;
-  /** @default true */
-  readonly overwrite?: boolean;
+  /** See `SaveOptions`. @default true */
+  readonly overwrite?: SaveOptions['overwrite'];
 }
 
 export interface ExportResult {

@@ -23,7 +23,7 @@ export interface ModelFormRequest {
   readonly form: ModelForm;
   /** Absolute path of the file to write. */
   readonly path: string;
-  readonly overwrite: boolean;
+  readonly overwrite: boolean | 'model';
 }
 
 export interface ModelFormResult extends ExportResult {

@@ -23,7 +23,12 @@ export function formPathOf(recipe: Recipe, form: ModelForm): string {
  *
  * Throws `job/not-exported`, and as `writeModelForm`.
  */
-export function exportForm(recipe: Recipe, form: ModelForm, path: string, overwrite: boolean): ModelFormResult {
+export function exportForm(
+  recipe: Recipe,
+  form: ModelForm,
+  path: string,
+  overwrite: boolean | 'model',
+): ModelFormResult {
   const compressed = compressedPathOf(recipe);
   if (!existsSync(compressed)) {
     throw notExported(recipe.path, compressed);

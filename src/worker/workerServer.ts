@@ -134,7 +134,7 @@ export class WorkerServer {
         return { text, notes, suffix: interopFormats[format].suffix };
       },
       'model/exportForm': ({ recipePath, form, path }) => ({
-        notes: exportForm(loadRecipe(recipePath), form, path, true).notes,
+        notes: exportForm(loadRecipe(recipePath), form, path, 'model').notes,
       }),
       'recipe/lockState': ({ recipePath }, signal) => lockState(recipePath, signal),
       'lock/outlook': async ({ path, text }, signal) => ({ diagnostics: await lockOutlook(path, text, signal) }),

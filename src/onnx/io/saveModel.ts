@@ -21,8 +21,8 @@ export interface SaveOptions {
    * @default 'auto'
    */
   readonly externalData?: 'auto' | 'never' | 'always' | 'keep';
-  /** @default true */
-  readonly overwrite?: boolean;
+  /** `model`: the model file, but no data file, which somebody who allowed the one has not been asked about. @default true */
+  readonly overwrite?: boolean | 'model';
 }
 
 export interface SavedModel {
@@ -53,7 +53,8 @@ export function saveModel(model: Model, file: string, options: SaveOptions = {})
   const sources = sourcesOf(outputs);
   for (const { target: output } of outputs) {
     refuseSource(output, [...sources, ...modelFiles(model)]);
-    if (options.overwrite === false && fs.existsSync(output)) {
+    const mayReplace = options.overwrite === 'model' ? output === target : options.overwrite !== false;
+    if (!mayReplace && fs.existsSync(output)) {
       throw targetExists(output);
     }
   }

@@ -3,7 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { modelHash, openModel, parseModel, saveModel, serializeModel, Tensor } from '../../../../src/onnx';
+import {
+  buildModel,
+  DataType,
+  modelHash,
+  openModel,
+  parseModel,
+  saveModel,
+  serializeModel,
+  Tensor,
+} from '../../../../src/onnx';
 import { kitchenSink, kitchenSinkBytes } from '../../../support/onnx/kitchenSink';
 import { AttributeType, EXTERNAL, decodeModel, encodeModel, floatTensor } from '../../../support/onnx/protobuf';
 import { temporaryFolder } from '../../../support/onnx/temporaryFolder';
@@ -109,6 +118,27 @@ describe('saveModel', () => {
     assert.equal(fs.readFileSync(at('old.onnx'), 'utf8'), 'old');
     saveModel(model, at('old.onnx'));
     assert.deepEqual(fs.readFileSync(at('old.onnx')), Buffer.from(kitchenSinkBytes()));
+  });
+
+  it('writes over a model, but over no data file that nobody was asked about', () => {
+    const options = { externalData: 'always', overwrite: 'model' } as const;
+    const large = buildModel({
+      opset: 17,
+      inputs: [{ name: 'x', type: DataType.FLOAT, shape: [1, 512] }],
+      outputs: ['y'],
+      initializers: [Tensor.fromFloat32('w', [1, 512], new Float32Array(512).fill(3))],
+      nodes: [{ opType: 'Add', inputs: ['x', 'w'], outputs: ['y'] }],
+    });
+    const { externalFiles } = saveModel(large, at('asked.onnx'), options);
+    assert.equal(externalFiles.length, 1);
+    fs.writeFileSync(at('asked.onnx'), 'old');
+    fs.writeFileSync(externalFiles[0]!, 'somebody’s');
+    assert.throws(() => saveModel(large, at('asked.onnx'), options), { code: 'onnx/exists' });
+    assert.equal(fs.readFileSync(externalFiles[0]!, 'utf8'), 'somebody’s');
+    assert.equal(fs.readFileSync(at('asked.onnx'), 'utf8'), 'old');
+    fs.rmSync(externalFiles[0]!);
+    saveModel(large, at('asked.onnx'), options);
+    assert.equal(openModel(at('asked.onnx')).graph.initializers.get('w')!.toFloat32()[0], 3);
   });
 
   it('says why it cannot write and leaves nothing behind', () => {
