@@ -6,6 +6,7 @@
  *     npx tsx bench/accuracy.ts quantization --networks resnet20 --samples 512 --seeds 0
  *     npx tsx bench/accuracy.ts sparsity --only "adaprune$|^2:4 magnitude"
  *     npx tsx bench/accuracy.ts ranges --networks resnet20
+ *     npx tsx bench/accuracy.ts between --networks resnet20,mobilenetv2
  *
  * Seed 0 is the bundled calibration set of 512 images; other seeds draw from the 60,000 training images. Figures are
  * simulated in float (ONNX Runtime, session.disable_quant_qdq); each line is printed and appended to
@@ -162,9 +163,31 @@ function inputRangeCases(): Case[] {
   );
 }
 
+/** What it costs that operators between the layers compute on 8-bit values too. */
+function betweenCases(): Case[] {
+  return (
+    [
+      [8, 8],
+      [4, 8],
+      [4, 4],
+    ] as const
+  ).map(([weights, inputs]) => ({
+    name: `W${weights}A${inputs}`,
+    recipe: {
+      quantization: {
+        weights: { bits: [weights] },
+        activations: { bits: [inputs], betweenLayers: 8 },
+        sensitivity: { samples: 16 },
+      },
+      allocation: { budget: { size: 1 } },
+    },
+  }));
+}
+
 const tables: Readonly<Record<string, () => Case[]>> = {
   ranges: rangeCases,
   inputRanges: inputRangeCases,
+  between: betweenCases,
   sparsity: sparsityCases,
   quantization: () => quantizationCases(),
   asymmetric: () => quantizationCases(false),

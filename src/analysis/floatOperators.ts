@@ -1,10 +1,10 @@
-import { DataType, type Model, type Value } from '../onnx';
+import { DataType, type Model, type Node, type Value } from '../onnx';
 import { traceConstant } from './constantChain';
 import type { Layer } from './layer';
 import type { ShapeTable } from './shapeTable';
 
-/** An operator that computes in float between the layers, and how often. */
-export interface FloatOperator {
+/** An operator between the layers, and how often. */
+export interface OperatorCount {
   /** "Softmax"; "MatMul of two activations" where layers of the same operator have a weight. */
   readonly operator: string;
   readonly count: number;
@@ -50,15 +50,22 @@ const FLOATS = new Set<DataType>([DataType.FLOAT, DataType.FLOAT16, DataType.BFL
 /**
  * What stays float in a network whose layers are quantised at their inputs and weights: norms, softmax, smooth activations,
  * averages, and sums and products of two activations (residual adds, attention). Most frequent first, then by name.
+ *
+ * @param quantized nodes that compute on 8-bit values
  */
-export function floatOperators(model: Model, layers: readonly Layer[], shapes: ShapeTable): FloatOperator[] {
+export function floatOperators(
+  model: Model,
+  layers: readonly Layer[],
+  shapes: ShapeTable,
+  quantized: ReadonlySet<Node> = new Set(),
+): OperatorCount[] {
   const own = new Set(layers.flatMap(({ node, bias }) => (bias === undefined ? [node] : [node, bias.node])));
-  const counts = new Map<string, number>();
+  const found: string[] = [];
   const computed = (value: Value | undefined): boolean =>
     value !== undefined && traceConstant(value) === undefined && isFloat(shapes, value);
   for (const node of model.graph.nodes) {
     const [output] = node.outputs;
-    if (own.has(node) || output === undefined || !isFloat(shapes, output)) {
+    if (own.has(node) || quantized.has(node) || output === undefined || !isFloat(shapes, output)) {
       continue;
     }
     const operator = COMPUTING.has(node.opType)
@@ -67,8 +74,17 @@ export function floatOperators(model: Model, layers: readonly Layer[], shapes: S
         ? `${node.opType} of two activations`
         : undefined;
     if (operator !== undefined) {
-      counts.set(operator, (counts.get(operator) ?? 0) + 1);
+      found.push(operator);
     }
+  }
+  return countOperators(found);
+}
+
+/** Most frequent first, then by name. */
+export function countOperators(operators: readonly string[]): OperatorCount[] {
+  const counts = new Map<string, number>();
+  for (const operator of operators) {
+    counts.set(operator, (counts.get(operator) ?? 0) + 1);
   }
   return [...counts]
     .map(([operator, count]) => ({ operator, count }))

@@ -15,7 +15,8 @@ export { evaluateChain, storedOrder } from './evaluateChain';
 export { mergeTypes, type ShapeTable } from './shapeTable';
 export { declaredShapes } from './declaredShapes';
 export { inferShapes, sampleShapes, type InferShapesOptions } from './inferShapes';
-export { floatOperators, type FloatOperator } from './floatOperators';
+export { countOperators, floatOperators, type OperatorCount } from './floatOperators';
+export { operatorsBetween, type OperatorBetween } from './operatorsBetween';
 export { layerMacs, totalMacs } from './macs';
 export {
   NM_PATTERNS,

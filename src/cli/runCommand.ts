@@ -21,6 +21,7 @@ import { jobHooks } from './jobHooks';
 import { showPath } from './showPath';
 import { formatTable } from './table';
 import { printable, type Style } from './terminal';
+import { wrapWords } from './wrapWords';
 
 export const runCommand: CommandRun = async (context) => {
   const { terminal, folder, arguments: args } = context;
@@ -75,7 +76,8 @@ function runText(result: RunResult, style: Style, width: number, folder: string)
     `${result.analyze.engine} · ${formatSeconds(result.seconds)}${resumed}\n`;
   const paths = [outputs.model, outputs.lock, outputs.reportJson, outputs.reportMarkdown, outputs.reportHtml];
   const written = paths.map((path) => `  ${showPath(path, folder)}\n`).join('');
-  return `${layers}\n${summary(result, style, width)}\n${facts}\nWritten:\n${written}`;
+  const advice = result.advice.map((sentence) => `${wrapWords(sentence, width)}\n`).join('');
+  return `${layers}\n${summary(result, style, width)}\n${advice}${facts}\nWritten:\n${written}`;
 }
 
 function patternCells(sparsity: RunResult['layers'][number]['sparsity']): string[] {

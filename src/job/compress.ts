@@ -16,6 +16,7 @@ import {
   tuneOutputBias,
 } from '../methods';
 import type { GridWithRange, LayerMoments, LayerPolicy, OutputErrors, QdqResult, QuantizedWeight } from '../methods';
+import type { QuantGrid } from '../kernels';
 import { modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
@@ -27,6 +28,7 @@ import { FINE_INPUT_BITS } from './layerCandidates';
 import { walkSequential } from './layerMomentsSequential';
 import type { SequentialLayer } from './layerMomentsSequential';
 import { searchInputGrids } from './inputGridSearch';
+import { dataInputName } from './layerMomentsSource';
 import type { ColumnWish } from './layerMomentsSource';
 import { fitsOnColumns, WITH_INPUTS } from './fitLayer';
 import { sequentialColumns, SequentialFit } from './sequentialFit';
@@ -40,6 +42,7 @@ import type { PrunedWeight } from './sparsity/prunedWeight';
 import type { StageTracker } from './stageTracker';
 import { createRunner } from '../runtime/createRunner';
 import { floatValues } from './floatTensor';
+import { gridsBetween } from './valuesBetween';
 import { lossOfModel } from './lossBetween';
 
 /** One layer of the network that is to be exported. */
@@ -66,7 +69,14 @@ export interface QuantizedModel {
 
 /** A network as it was after a step: looked at to see what the step bought. */
 export interface CompressionStep {
-  readonly name: 'pruned' | 'rounded' | 'optimised' | 'statistics tuned' | 'input ranges tuned' | 'bias tuned';
+  readonly name:
+    | 'pruned'
+    | 'rounded'
+    | 'optimised'
+    | 'values between layers quantised'
+    | 'statistics tuned'
+    | 'input ranges tuned'
+    | 'bias tuned';
   readonly network: QuantizedModel;
   /** False: the step raised the loss on the calibration samples, and what follows goes on from before it. */
   readonly kept: boolean;
@@ -83,16 +93,22 @@ export async function compress(
   allocate: AllocateResult,
   tracker: StageTracker,
 ): Promise<readonly CompressionStep[]> {
+  const results: CompressionStep[] = [];
+  const { quantization, tuning } = job.recipe;
   const network = await tracker.stage('quantize', allocate.layers.length, async (steps) => {
     const sparse = await sparseJob(analysis, allocate, tracker);
     const grids = await inputGrids(sparse.job, analysis, allocate, sparse.isNew, tracker);
     const draft = new Draft(sparse.job, analysis, allocate, grids, sparse.pruned, tracker);
     await draft.findCodes((name) => steps.advance(name));
+    const name = !quantization.enabled ? 'pruned' : quantization.optimizer.method === 'rtn' ? 'rounded' : 'optimised';
+    results.push({ name, network: draft.build(), kept: true });
+    if (quantization.enabled && quantization.activations.betweenLayers !== undefined) {
+      if (await draft.quantizeBetween()) {
+        results.push({ name: 'values between layers quantised', network: draft.build(), kept: true });
+      }
+    }
     return draft;
   });
-  const { quantization, tuning } = job.recipe;
-  const name = !quantization.enabled ? 'pruned' : quantization.optimizer.method === 'rtn' ? 'rounded' : 'optimised';
-  const results: CompressionStep[] = [{ name, network: network.build(), kept: true }];
   if (!tuning.batchNorm && !tuning.bias && !tuning.inputRanges) {
     tracker.skip('tune', 'the recipe asks for no tuning');
     return results;
@@ -101,7 +117,7 @@ export async function compress(
     const { calibration } = analysis;
     const lossOf = ({ network: { model } }: CompressionStep) =>
       lossOfModel(job, analysis, model, tracker.signal, calibration.samples);
-    let loss = await lossOf(results[0]!);
+    let loss = await lossOf(results.at(-1)!);
     const attempt = async (name: CompressionStep['name'], change: () => Promise<boolean>): Promise<void> => {
       const before = network.snapshot();
       if (!(await change())) {
@@ -225,6 +241,8 @@ function patternsOf(allocate: AllocateResult): unknown {
 /** Layers as they stand, step by step. */
 class Draft {
   private readonly layers = new Map<string, CompressedLayer>();
+  /** Grids of values between the layers; empty while these are float. */
+  private between: ReadonlyMap<string, GridWithRange> = new Map();
   private readonly byName: ReadonlyMap<string, Layer>;
   private readonly decided: ReadonlyMap<string, AllocatedLayer>;
 
@@ -261,6 +279,16 @@ class Draft {
         advance(decided.shortName);
       }
     }
+  }
+
+  /** From here on operators between the layers compute on 8-bit values too. False where none can. */
+  async quantizeBetween(): Promise<boolean> {
+    const depends = this.pruned.size === 0 ? undefined : patternsOf(this.allocate);
+    this.between = await gridsBetween(this.job, this.analysis, depends, this.tracker.signal);
+    if (this.between.size === 0) {
+      this.tracker.log('No operator between the layers computes on what they give as integers: the values stay float.');
+    }
+    return this.between.size > 0;
   }
 
   snapshot(): ReadonlyMap<string, CompressedLayer> {
@@ -405,8 +433,22 @@ class Draft {
     const known = new Set(layers.map((layer) => layer.name));
     const result = insertQdq(model, layers, {
       layers: new Map([...policy].filter(([name]) => known.has(name))),
+      values: this.valueGrids(layers),
     });
     return { model, result, weights, layers: new Map(this.layers), pruned: this.pruned };
+  }
+
+  /** Where a layer reads a value at 8 bits, everybody does so on that layer's grid. */
+  private valueGrids(layers: readonly Layer[]): ReadonlyMap<string, QuantGrid> {
+    const grids = new Map<string, QuantGrid>(this.between);
+    for (const layer of [...layers].reverse()) {
+      const value = dataInputName(layer);
+      const { input } = this.layers.get(layer.name) ?? {};
+      if (value !== undefined && grids.has(value) && input?.bits === FINE_INPUT_BITS) {
+        grids.set(value, input);
+      }
+    }
+    return grids;
   }
 
   private async walk(

@@ -1,4 +1,4 @@
-import type { FloatOperator, NmPattern, WeightStatistics } from '../analysis';
+import type { OperatorCount, NmPattern, WeightStatistics } from '../analysis';
 import type { Refusal } from '../base/errors';
 import type { AllocationSolution, FrontierPoint } from '../methods';
 import type { SparsityChoice } from './recipe/recipe';
@@ -220,9 +220,12 @@ export interface RunResult {
   }[];
   readonly layers: readonly LayerRun[];
   readonly refused: readonly (Refusal & { readonly layer: string })[];
-  /** What computes in float between the layers. */
-  readonly floatOperators: readonly FloatOperator[];
+  /** What computes in float between the layers, and what on 8-bit values. */
+  readonly floatOperators: readonly OperatorCount[];
+  readonly eightBitOperators: readonly OperatorCount[];
   readonly latency: Latency | undefined;
+  /** What the recipe could ask for besides, in sentences. */
+  readonly advice: readonly string[];
   readonly outputs: {
     readonly model: string;
     readonly lock: string;

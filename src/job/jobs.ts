@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { declaredShapes, findLayers, floatOperators, inferShapes } from '../analysis';
+import { countOperators, declaredShapes, findLayers, floatOperators, inferShapes } from '../analysis';
 import type { InferenceRunner, RunnerValue } from '../analysis';
 import { LatheError } from '../base/errors';
 import { LATHE_VERSION } from '../base/version';
 import type { GridWithRange } from '../methods';
 import { openModel } from '../onnx';
 import { createOnnxRuntime } from '../runtime/onnxRuntime';
+import { adviceFor } from './advice';
 import { allocateResult } from './allocation';
 import type { AllocationModel } from './allocation';
 import { analyze } from './analyze';
@@ -46,6 +47,7 @@ import { compress, lastKept } from './compress';
 import { decidePolicy } from './decidePolicy';
 import { exportQuantized, layerRuns, measureSteps, sizeFigures, verifyExport } from './run';
 import { StageTracker } from './stageTracker';
+import { eightBitOperators } from './valuesBetween';
 import { modelInputs } from './watchValues';
 import { openedModel, readAnalysis, storeAnalysis } from './storedAnalysis';
 
@@ -128,6 +130,7 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
       ? []
       : brokenLimits(accuracyDrop, verification.accuracy);
   const reports = reportPathsOf(job.recipe.path);
+  const eightBit = eightBitOperators(job, quantized.result.values);
   const result: RunResult = {
     analyze: analysis.result,
     allocate: allocation,
@@ -149,8 +152,10 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
       ...analysis.result.refused,
       ...quantized.result.refused.map((refusal) => ({ ...refusal, layer: refusal.nodes[0] ?? '' })),
     ],
-    floatOperators: floatOperators(job.model, job.layers, job.shapes),
+    floatOperators: floatOperators(job.model, job.layers, job.shapes, new Set(eightBit.map(({ node }) => node))),
+    eightBitOperators: countOperators(eightBit.map(({ operator }) => operator)),
     latency: verification.latency,
+    advice: adviceFor(job, verification.latency),
     outputs: {
       model: written.path,
       lock: lockPath,

@@ -44,6 +44,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
         range: activations?.range ?? 'mse',
         percentile: activations?.percentile ?? 99.99,
         power: activations?.power ?? 2.4,
+        betweenLayers: activations?.betweenLayers ?? undefined,
       },
       pairing: pairing ?? 'free',
       smoothQuant: smoothQuant ?? undefined,

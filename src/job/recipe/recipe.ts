@@ -83,6 +83,8 @@ export interface RecipeQuantization {
     readonly percentile: number;
     /** For `lp`: power of the error. */
     readonly power: number;
+    /** Width of what residual adds, products, concatenations and averages read and give; undefined: float. */
+    readonly betweenLayers: 8 | undefined;
   };
   /** `tied`: one number decides both; `free`: weights and activations are chosen apart. */
   readonly pairing: 'free' | 'tied';

@@ -217,6 +217,13 @@ const quantization = Type.Object(
               description: 'For the range `lp`: power of the error; larger ones clip less.',
             }),
           ),
+          betweenLayers: Type.Optional(
+            Type.Union([Type.Literal(8), Type.Null()], {
+              default: null,
+              description:
+                'Width of the values between the layers: what residual adds, products, concatenations, averages and sigmoids read and give, so that ONNX Runtime computes these, and the layers in front of them, on integers. null keeps them float.',
+            }),
+          ),
         },
         { ...closed, default: {}, description: 'Inputs of all layers; `layers` overrides single ones.' },
       ),

@@ -84,6 +84,10 @@ export function createReport(run: Omit<RunResult, 'outputs'>, context: ReportCon
     })),
     refused: run.refused.map(({ layer, reason }) => ({ layer, reason })),
     floatOperators: run.floatOperators.map((operator) => ({ ...operator })),
+    ...(run.eightBitOperators.length === 0
+      ? {}
+      : { eightBitOperators: run.eightBitOperators.map((operator) => ({ ...operator })) }),
+    ...(run.advice.length === 0 ? {} : { advice: [...run.advice] }),
     policies: allocate.policies.map(({ sizeBits, changed, ...policy }) => ({
       ...policy,
       size: sizeBits / allocate.floatBits,

@@ -11,7 +11,7 @@ import {
   groupDigits,
   metricName,
 } from './formatNumbers';
-import { floatOperatorsText } from './floatOperatorsText';
+import { operatorsTexts } from './operatorsText';
 import { bitClass, bitSkyline, frontierPicture } from './pictures';
 import type { Report, ReportLayer } from './reportSchema';
 import { reportStrip } from './reportStrip';
@@ -47,7 +47,7 @@ export function renderHtml(report: Report): string {
       : `<h2>Left as they are</h2><ul>${report.refused
           .map(({ layer, reason }) => `<li><code>${escapeHtml(layer)}</code> ${escapeHtml(reason)}</li>`)
           .join('')}</ul>`,
-    floatOperatorsText(report) === '' ? '' : `<p class="quiet">${escapeHtml(floatOperatorsText(report))}</p>`,
+    ...operatorsTexts(report).map((sentence) => `<p class="quiet">${escapeHtml(sentence)}</p>`),
     report.stages.length === 0 ? '' : stageTable(report.stages),
     howMeasured(report),
   ];

@@ -12,7 +12,7 @@ import {
   groupDigits,
   metricName,
 } from './formatNumbers';
-import { floatOperatorsText } from './floatOperatorsText';
+import { operatorsTexts } from './operatorsText';
 import { markdownCode as code, markdownTable as table, markdownText as text } from './markdownText';
 import type { Report } from './reportSchema';
 import { proofText } from './proofText';
@@ -98,9 +98,8 @@ export function renderMarkdown(report: Report): string {
       '',
     );
   }
-  const float = floatOperatorsText(report);
-  if (float !== '') {
-    lines.push(text(float), '');
+  for (const sentence of operatorsTexts(report)) {
+    lines.push(text(sentence), '');
   }
   if (report.stages.length > 0) {
     lines.push(

@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 
 const closed = { additionalProperties: false } as const;
 
+const operatorCount = Type.Object({ operator: Type.String(), count: Type.Integer({ minimum: 1 }) }, closed);
+
 const reportLayer = Type.Object(
   {
     name: Type.String({ description: 'Name of the layer, as in the recipe.' }),
@@ -147,9 +149,15 @@ export const reportSchema = Type.Object(
       description: 'What was left as it is, and why.',
     }),
     floatOperators: Type.Optional(
-      Type.Array(Type.Object({ operator: Type.String(), count: Type.Integer({ minimum: 1 }) }, closed), {
-        description: 'What computes in float between the layers.',
+      Type.Array(operatorCount, { description: 'What computes in float between the layers.' }),
+    ),
+    eightBitOperators: Type.Optional(
+      Type.Array(operatorCount, {
+        description: 'What computes on 8-bit values between the layers; left out where nothing does.',
       }),
+    ),
+    advice: Type.Optional(
+      Type.Array(Type.String(), { description: 'What the recipe could ask for besides, in sentences.' }),
     ),
     policies: Type.Optional(
       Type.Array(
@@ -176,7 +184,10 @@ export const reportSchema = Type.Object(
       Type.Array(
         Type.Object(
           {
-            name: Type.String({ description: 'rounded, optimised, statistics tuned, input ranges tuned, bias tuned…' }),
+            name: Type.String({
+              description:
+                'rounded, optimised, values between layers quantised, statistics tuned, input ranges tuned, bias tuned…',
+            }),
             undone: Type.Optional(Type.Boolean({ description: 'True: it raised the loss and was taken back.' })),
             loss: Type.Number({ description: 'Of the network after the step against the float one, simulated.' }),
             accuracy: Type.Optional(Type.Number({ description: 'Its metric on the evaluation data, simulated.' })),

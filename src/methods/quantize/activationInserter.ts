@@ -1,9 +1,7 @@
-import { clipBounds, type Layer } from '../../analysis';
+import { clipBounds, type ClipBounds, type Layer } from '../../analysis';
 import type { QuantGrid } from '../../kernels';
 import { DataType, Tensor, type Graph, type Node, type Value } from '../../onnx';
 import type { QdqDialect, QdqForm } from './qdqDialect';
-
-type Grid = QuantGrid & { readonly bits: number };
 
 /** What was done for one layer. */
 export type InsertedActivation =
@@ -12,19 +10,46 @@ export type InsertedActivation =
 
 /**
  * Puts QuantizeLinear and DequantizeLinear in front of layers. Layers that read the same value on the same grid share one
- * pair. All wishes are registered first ({@link request}), then carried out in node order ({@link insert}).
+ * pair. All wishes are registered first ({@link request}), then carried out in node order ({@link insert}). Values that all
+ * readers are to see quantised come before either ({@link insertBehind}).
  */
 export class ActivationInserter {
   /** Readers of a value that will read it quantised on a grid, by value name and grid. */
   private readonly wishes = new Map<string, { node: Node; index: number }[]>();
   private readonly redirected = new Set<Node>();
+  /** Values that come from a quantiser of {@link insertBehind}, with its grid. */
+  private readonly settled = new Map<Value, QuantGrid>();
 
   constructor(
     private readonly graph: Graph,
     private readonly dialect: QdqDialect,
   ) {}
 
-  request(layer: Layer, grid: Grid): void {
+  /**
+   * Quantises a value for all nodes of this graph that read it. A layer that reads it on the same grid needs no pair of its
+   * own then, and a narrower one quantises what the pair gives.
+   *
+   * @returns a reason where the runtime has no such quantiser
+   */
+  insertBehind(value: Value, grid: QuantGrid): InsertedActivation {
+    const form = this.formOf(grid);
+    if ('refusal' in form) {
+      return form;
+    }
+    const readers = value.uses().filter(({ node }) => node.graph === this.graph);
+    const first = this.graph.nodes.find((node) => readers.some((reader) => reader.node === node));
+    if (first !== undefined) {
+      this.dialect.use(form);
+      const result = this.insertPair(value, grid, form, first, readers);
+      this.settled.set(result, grid);
+      for (const { node, index } of readers) {
+        node.setInput(index, result);
+      }
+    }
+    return { notes: form.note === undefined ? [] : [form.note] };
+  }
+
+  request(layer: Layer, grid: QuantGrid): void {
     const value = layer.node.inputs[layer.dataInputIndex];
     if (value !== undefined) {
       const key = keyOf(value, grid);
@@ -35,18 +60,19 @@ export class ActivationInserter {
   }
 
   /** Redirects the layer's data input. `layers` come in node order, so a shared pair stands before its first reader. */
-  insert(layer: Layer, grid: Grid): InsertedActivation {
+  insert(layer: Layer, grid: QuantGrid): InsertedActivation {
     const { node, dataInputIndex } = layer;
     const value = node.inputs[dataInputIndex];
     if (value === undefined) {
       return { refusal: 'the layer has no data input' };
     }
-    const form = this.dialect.inputForm(grid.qmin < 0 ? DataType.INT8 : DataType.UINT8);
+    const form = this.formOf(grid);
     if ('refusal' in form) {
       return form;
     }
     const notes = form.note === undefined ? [] : [form.note];
-    if (this.redirected.has(node)) {
+    const settled = this.settled.get(value);
+    if (this.redirected.has(node) || (settled !== undefined && keyOf(value, settled) === keyOf(value, grid))) {
       return { notes };
     }
     this.dialect.use(form);
@@ -62,9 +88,13 @@ export class ActivationInserter {
     return { notes };
   }
 
+  private formOf(grid: QuantGrid): QdqForm | { readonly refusal: string } {
+    return this.dialect.inputForm(grid.qmin < 0 ? DataType.INT8 : DataType.UINT8);
+  }
+
   private insertPair(
     value: Value,
-    grid: Grid,
+    grid: QuantGrid,
     form: QdqForm,
     before: Node,
     readers: readonly { readonly node: Node; readonly index: number }[],
@@ -109,14 +139,15 @@ export class ActivationInserter {
    */
   private clip(
     value: Value,
-    grid: Grid,
+    grid: QuantGrid,
     before: Node,
     readers: readonly { readonly node: Node; readonly index: number }[],
   ): Value {
     const signed = grid.qmin < 0;
-    const low = Math.fround((grid.qmin - grid.zeroPoint) * grid.scale);
-    const high = Math.fround((grid.qmax - grid.zeroPoint) * grid.scale);
-    const given = clipBounds(value.producer());
+    const { low, high } = endsOf(grid);
+    const settled = this.settled.get(value);
+    const given: ClipBounds =
+      settled === undefined ? clipBounds(value.producer()) : { kind: 'other', ...endsOf(settled) };
     const needsLow = grid.qmin > (signed ? -128 : 0) && given.low < low;
     const needsHigh = grid.qmax < (signed ? 127 : 255) && given.high > high;
     if (!needsLow && !needsHigh) {
@@ -179,6 +210,10 @@ export class ActivationInserter {
   }
 }
 
-function keyOf(value: Value, grid: Grid): string {
+function endsOf({ scale, zeroPoint, qmin, qmax }: QuantGrid): { readonly low: number; readonly high: number } {
+  return { low: Math.fround((qmin - zeroPoint) * scale), high: Math.fround((qmax - zeroPoint) * scale) };
+}
+
+function keyOf(value: Value, grid: QuantGrid): string {
   return [grid.scale, grid.zeroPoint, grid.qmin, grid.qmax, value.name].join(' ');
 }

@@ -40,6 +40,6 @@ export function gramMismatch(layer: string, expected: number, found: number): La
 }
 
 /** A policy that contradicts itself or its model. */
-export function badPolicy(layer: string, reason: string): LatheError<QuantizeErrorCode> {
-  return new LatheError('quantize/policy', `Layer "${layer}" cannot be quantised as asked: ${reason}.`, { layer });
+export function badPolicy(layer: string, reason: string, what = 'Layer'): LatheError<QuantizeErrorCode> {
+  return new LatheError('quantize/policy', `${what} "${layer}" cannot be quantised as asked: ${reason}.`, { layer });
 }

@@ -24,6 +24,8 @@ export interface LayerPolicy {
 export interface QuantizationPolicy {
   /** By layer name. Layers not named stay as they are. */
   readonly layers: ReadonlyMap<string, LayerPolicy>;
+  /** 8-bit grids of values between the layers, by value name: every node of the main graph reads them quantised. */
+  readonly values?: ReadonlyMap<string, QuantGrid>;
 }
 
 /**
@@ -43,17 +45,29 @@ export function insertQdq(
   policy: QuantizationPolicy,
   options: QdqOptions = {},
 ): QdqResult {
-  checkPolicy(layers, policy);
+  checkPolicy(model, layers, policy);
   const refused: Refusal[] = [];
   const planned = layers.map((layer) => planLayer(layer, policy.layers.get(layer.name), refused));
+  const values = [...(policy.values ?? [])];
   const dialect = new QdqDialect(
     model,
-    planned.map((job) => ({ layer: job.layer, weight: job.weight, hasActivation: job.activation !== undefined })),
+    planned.map(({ layer, weight, activation }) => ({
+      layer,
+      weight,
+      hasActivation: activation !== undefined || values.length > 0,
+    })),
     options,
   );
   const jobs = planned.map((job) => withRunnableInput(job, dialect, refused));
-  // Inputs first: whether a Relu or Clip in front can be changed depends on all readers of a value being known.
   const activations = new ActivationInserter(model.graph, dialect);
+  const quantizedValues = values.filter(([name, grid]) => {
+    const done = activations.insertBehind(model.graph.value(name)!, { ...grid, scale: Math.fround(grid.scale) });
+    if (done.refusal !== undefined) {
+      refused.push({ applied: false, reason: `the value stays float: ${done.refusal}`, nodes: [name] });
+    }
+    return done.refusal === undefined;
+  });
+  // Inputs first: whether a Relu or Clip in front can be changed depends on all readers of a value being known.
   for (const job of jobs) {
     if (job.activation !== undefined) {
       activations.request(job.layer, job.activation);
@@ -81,6 +95,7 @@ export function insertQdq(
   const total = results.reduce((sum, layer) => addStorage(sum, layer.storage), NO_STORAGE);
   return {
     layers: results,
+    values: quantizedValues.map(([name]) => name),
     opset: { before: dialect.opsetBefore, after: dialect.opsetAfter },
     irVersion: { before: dialect.irBefore, after: model.irVersion },
     refused,
@@ -254,7 +269,13 @@ function quantizedStorage(layer: Layer, weight: QuantizedWeight, inserted: Inser
   });
 }
 
-function checkPolicy(layers: readonly Layer[], policy: QuantizationPolicy): void {
+function checkPolicy(model: Model, layers: readonly Layer[], policy: QuantizationPolicy): void {
+  for (const [name, grid] of policy.values ?? []) {
+    if (model.graph.value(name) === undefined) {
+      throw badPolicy(name, 'the model has no such value', 'Value');
+    }
+    checkGrid(name, grid, 'Value');
+  }
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
   const bitsOfTie = new Map<string, { bits: number; layer: string }>();
   for (const [name, { weight, activation }] of policy.layers) {
@@ -263,7 +284,7 @@ function checkPolicy(layers: readonly Layer[], policy: QuantizationPolicy): void
       throw badPolicy(name, 'the model has no such layer');
     }
     if (activation !== undefined) {
-      checkActivation(name, activation);
+      checkGrid(name, activation);
     }
     if (weight === undefined) {
       continue;
@@ -285,13 +306,14 @@ function checkPolicy(layers: readonly Layer[], policy: QuantizationPolicy): void
   }
 }
 
-function checkActivation(name: string, grid: QuantGrid & { readonly bits: number }): void {
+function checkGrid(name: string, grid: QuantGrid, what?: string): void {
   const { scale, zeroPoint, qmin, qmax } = grid;
   const fits = (qmin >= 0 && qmax <= 255) || (qmin >= -128 && qmax <= 127);
   if (!(scale > 0) || scale === Infinity || !fits || zeroPoint < qmin || zeroPoint > qmax || qmin >= qmax) {
     throw badPolicy(
       name,
-      `its input grid (scale ${scale}, zero point ${zeroPoint}, [${qmin}, ${qmax}]) is not an 8-bit grid`,
+      `its ${what === undefined ? 'input grid' : 'grid'} (scale ${scale}, zero point ${zeroPoint}, [${qmin}, ${qmax}]) is not an 8-bit grid`,
+      what,
     );
   }
 }

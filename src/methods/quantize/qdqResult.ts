@@ -25,6 +25,8 @@ export interface QdqLayer {
 export interface QdqResult {
   /** In the order given. Layers that were left alone are listed too. */
   readonly layers: readonly QdqLayer[];
+  /** Values between the layers that are quantised for all that read them. */
+  readonly values: readonly string[];
   readonly opset: { readonly before: number; readonly after: number };
   readonly irVersion: { readonly before: number; readonly after: number };
   readonly refused: readonly Refusal[];

@@ -59,8 +59,12 @@ describe('parseRecipe', () => {
     const { properties } = schema as { properties: Record<string, { anyOf: object[] }> };
     const quantization = { weights: {}, activations: {}, sensitivity: {}, optimizer: {} };
     new Ajv({ useDefaults: true, strict: false }).compile(properties['quantization']!.anyOf[0]!)(quantization);
-    const { smoothQuant, weights, ...others } = recipe!.quantization;
-    const nulls = { smoothQuant: smoothQuant ?? null, weights: { ...weights, blockSize: weights.blockSize ?? null } };
+    const { smoothQuant, weights, activations, ...others } = recipe!.quantization;
+    const nulls = {
+      smoothQuant: smoothQuant ?? null,
+      weights: { ...weights, blockSize: weights.blockSize ?? null },
+      activations: { ...activations, betweenLayers: activations.betweenLayers ?? null },
+    };
     assert.deepEqual({ enabled: true, ...quantization }, { ...others, ...nulls });
     assert.deepEqual(sections['allocation'], { ...recipe!.allocation, budget: { size: 0.15 } });
     assert.equal(filled['seed'], recipe!.seed);
