@@ -128,13 +128,35 @@ export async function exportAs(
     }
     return undefined;
   }
+  const written = await write(worker, recipe, chosen, original, given.target);
+  if (written?.isNew === true) {
+    void offer(written, original);
+  }
+  return written?.target;
+}
+
+interface Written {
+  readonly target: vscode.Uri;
+  /** What is not as one might think. */
+  readonly notes: readonly string[];
+  /** False: it is the file that was there already. */
+  readonly isNew: boolean;
+}
+
+function write(
+  worker: WorkerClient,
+  recipe: vscode.Uri,
+  chosen: Exclude<Choice, { readonly format?: undefined }>,
+  original: vscode.Uri | undefined,
+  given: vscode.Uri | undefined,
+): Promise<Written | undefined> {
   if (chosen.source === undefined) {
-    return exportForTool(worker, recipe, chosen.format, chosen.label, given.target);
+    return exportForTool(worker, recipe, chosen.format, chosen.label, given);
   }
   const { format } = chosen;
   return isForm(format)
-    ? exportForm(worker, recipe, { ...chosen, format }, given.target)
-    : exportFinished(worker, { ...chosen, format }, original, given.target);
+    ? exportForm(worker, recipe, { ...chosen, format }, given)
+    : exportFinished(worker, { ...chosen, format }, original, given);
 }
 
 function isForm(format: ExportFormatName): format is ModelFormName {
@@ -146,7 +168,7 @@ async function exportForm(
   recipe: vscode.Uri,
   { source, format, label }: { readonly source: vscode.Uri; readonly format: ModelFormName; readonly label: string },
   given: vscode.Uri | undefined,
-): Promise<vscode.Uri | undefined> {
+): Promise<Written | undefined> {
   const name = baseName(source).replace(/\.onnx$/, `.${format}.onnx`);
   const target = await targetOf(given, vscode.Uri.joinPath(source, '..', name), label, { ONNX: ['onnx'] });
   if (target === undefined) {
@@ -157,8 +179,7 @@ async function exportForm(
     form: format,
     path: target.fsPath,
   });
-  void offer(target, notes);
-  return target;
+  return { target, notes, isNew: true };
 }
 
 async function exportForTool(
@@ -167,7 +188,7 @@ async function exportForTool(
   format: InteropFormatName,
   title: string,
   given: vscode.Uri | undefined,
-): Promise<vscode.Uri | undefined> {
+): Promise<Written | undefined> {
   const { text, notes, suffix } = await worker.request('lock/export', { recipePath: recipe.fsPath, format });
   const stem = baseName(recipe).replace(RECIPE_SUFFIX, '');
   const proposed = vscode.Uri.joinPath(parentOf(recipe), `${stem}.${suffix}`);
@@ -176,8 +197,7 @@ async function exportForTool(
     return undefined;
   }
   await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
-  void offer(target, notes);
-  return target;
+  return { target, notes, isNew: true };
 }
 
 async function exportFinished(
@@ -185,11 +205,14 @@ async function exportFinished(
   { source, format, label }: { readonly source: vscode.Uri; readonly format: FinishedName; readonly label: string },
   original: vscode.Uri | undefined,
   given: vscode.Uri | undefined,
-): Promise<vscode.Uri | undefined> {
+): Promise<Written | undefined> {
   const filters = { model: { ONNX: ['onnx'] }, html: { HTML: ['html'] }, markdown: { Markdown: ['md'] } }[format];
   const target = await targetOf(given, source, label, filters);
-  if (target === undefined || target.toString() === source.toString()) {
-    return target;
+  if (target === undefined) {
+    return undefined;
+  }
+  if (target.toString() === source.toString()) {
+    return { target, notes: [], isNew: false };
   }
   if (target.toString() === original?.toString()) {
     throw extensionError(
@@ -202,8 +225,7 @@ async function exportFinished(
   } else {
     await vscode.workspace.fs.copy(source, target, { overwrite: true });
   }
-  void offer(target, []);
-  return target;
+  return { target, notes: [], isNew: true };
 }
 
 /**
@@ -245,21 +267,31 @@ async function targetOf(
   return given;
 }
 
-async function offer(target: vscode.Uri, notes: readonly string[]): Promise<void> {
+/** Says what was written, and offers to look at it; a model also beside the one it came from. */
+async function offer({ target, notes }: Written, original: vscode.Uri | undefined): Promise<void> {
   const open = vscode.l10n.t('Open');
+  const compare = vscode.l10n.t('Compare');
   const reveal = vscode.l10n.t('Reveal in Explorer');
   const said = vscode.l10n.t('Exported {0}', baseName(target));
   const more = notes.length > 1 ? ` ${vscode.l10n.t('… and {0} more', notes.length - 1)}` : '';
+  const isModel = target.path.endsWith('.onnx') && original !== undefined;
   const answer = await vscode.window.showInformationMessage(
     notes.length === 0 ? said : `${said}. ${notes[0]!}.${more}`,
-    open,
-    reveal,
+    ...(isModel ? [open, compare, reveal] : [open, reveal]),
   );
-  if (answer === open) {
-    await (target.path.endsWith('.html')
-      ? vscode.env.openExternal(target)
-      : vscode.commands.executeCommand('vscode.open', target));
-  } else if (answer === reveal) {
-    await vscode.commands.executeCommand('revealInExplorer', target);
+  switch (answer) {
+    case open:
+      await (target.path.endsWith('.html')
+        ? vscode.env.openExternal(target)
+        : vscode.commands.executeCommand('vscode.open', target));
+      break;
+    case compare:
+      await vscode.commands.executeCommand('lathe.compareModels', original, target);
+      break;
+    case reveal:
+      await vscode.commands.executeCommand('revealInExplorer', target);
+      break;
+    case undefined:
+      break;
   }
 }

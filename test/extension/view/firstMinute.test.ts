@@ -130,5 +130,18 @@ describe('First minute, as a new user sees it', function () {
     for (const name of ['Compressed ONNX model', 'Report as Markdown', 'ONNX Runtime tensor overrides', 'Netron']) {
       assert.equal(await rows.filter({ hasText: name }).count(), 1, name);
     }
+    await page.keyboard.press('Escape');
+  });
+
+  it('writes the model in another form, and compares it from the message that says so', async () => {
+    const { page } = window;
+    await window.command('Lathe: Export As…');
+    const rows = page.locator('.quick-input-list .monaco-list-row');
+    await rows.filter({ hasText: 'Float model with these weights' }).click();
+    await page.getByRole('button', { name: 'OK', exact: true }).click();
+    const toast = page.locator('.notification-toast', { hasText: 'Exported resnet20.float.onnx' });
+    await toast.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('tab', { name: 'resnet20.onnx ↔ resnet20.float.onnx' }).waitFor();
+    assert.ok(existsSync(join(storage, 'compressed', 'resnet20.float.onnx')));
   });
 });
