@@ -1,6 +1,6 @@
 // Runs one suite of test/extension inside the real extension host of a real VS Code server.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,26 +19,37 @@ export function buildHostSuites() {
   }
 }
 
-/** A copy of the sample to work in, with nothing measured yet. */
-export function sampleWorkspace() {
-  const folder = mkdtempSync(join(tmpdir(), 'lathe-workspace-'));
+/** A copy of the sample to work in, with nothing measured yet, in each of the named folders. */
+export function sampleWorkspace(folders = ['sample']) {
+  const workspace = mkdtempSync(join(tmpdir(), 'lathe-workspace-'));
   const source = join(root, 'samples', 'fmnist-resnet20');
-  mkdirSync(join(folder, 'sample'));
-  for (const name of ['resnet20.onnx', 'calibration.npz', 'evaluation.npz', 'resnet20.lathe.json']) {
-    cpSync(join(source, name), join(folder, 'sample', name));
+  for (const folder of folders) {
+    mkdirSync(join(workspace, folder));
+    for (const name of ['resnet20.onnx', 'calibration.npz', 'evaluation.npz', 'resnet20.lathe.json']) {
+      cpSync(join(source, name), join(workspace, folder, name));
+    }
   }
-  return folder;
+  return workspace;
+}
+
+/** Opens the named folders as one workspace. @returns path of its file */
+export function workspaceOf(workspace, folders) {
+  const file = join(workspace, 'lathe.code-workspace');
+  writeFileSync(file, JSON.stringify({ folders: folders.map((path) => ({ path })) }));
+  return file;
 }
 
 /**
  * @param suite             folder under test/extension
  * @param options.trust     leave workspace trust on
  * @param options.install   run against this installed .vsix instead of the working tree
+ * @param options.folders   open these as the folders of one workspace, each with the sample
  * @param options.timeout   milliseconds for all of it
  * @returns mocha's figures: { passes, failures, pending }
  */
-export async function runHostSuite(suite, { trust = false, install, timeout = 600_000, env = {} } = {}) {
-  const workspace = sampleWorkspace();
+export async function runHostSuite(suite, { trust = false, install, folders, timeout = 600_000, env = {} } = {}) {
+  const workspace = sampleWorkspace(folders);
+  const target = folders === undefined ? workspace : workspaceOf(workspace, folders);
   const result = join(workspace, '..', `${suite}-${process.pid}-${Date.now()}.json`);
   const server = await startServer({
     trust,
@@ -49,7 +60,7 @@ export async function runHostSuite(suite, { trust = false, install, timeout = 60
   try {
     const development = install === undefined ? root : join(root, 'test', 'extension', 'host');
     opened = await openWorkbench(
-      server.url(workspace, [
+      server.url(target, [
         ['extensionDevelopmentPath', server.remote(development)],
         ['extensionTestsPath', server.remote(join(root, 'out', 'test', 'extension', 'index.js'))],
         ['skipWelcome', 'true'],

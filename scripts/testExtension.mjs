@@ -1,5 +1,5 @@
 // The extension in a real VS Code: suites inside its extension host, then the view as a user sees it.
-//   node scripts/testExtension.mjs [suite…]     workspace, restricted, view
+//   node scripts/testExtension.mjs [suite…]     workspace, restricted, folders, view
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { buildHostSuites, printResult, runHostSuite } from './hostSuite.mjs';
 import { runMocha } from './mocha.mjs';
@@ -11,12 +11,13 @@ setup({ vscode: true });
 mkdirSync('out', { recursive: true });
 const total = { passed: 0, failed: 0 };
 
-if (has('workspace') || has('restricted')) {
+if (has('workspace') || has('restricted') || has('folders')) {
   buildHostSuites();
 }
 for (const [suite, options] of [
   ['workspace', {}],
   ['restricted', { trust: true }],
+  ['folders', { folders: ['first', 'second'] }],
 ]) {
   if (!has(suite)) {
     continue;

@@ -3,7 +3,7 @@ import type { JobId, JobKind } from '../protocol/job';
 import type { Comparisons } from './comparisons';
 import type { EditorActions } from './editorActions';
 import { extensionError, isCancellation, toWireError } from './errors';
-import { isRecipe, isReviewed } from './fileNames';
+import { isRecipe, isReviewed, requireOnDisk } from './fileNames';
 import type { FilesTree } from './filesTree';
 import type { HistoryPanels } from './historyPanels';
 import { EXPORT_FORMATS, exportAs, type ExportRequest } from './exportAs';
@@ -36,6 +36,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable {
   const recipeOf = async (argument: unknown): Promise<vscode.Uri> => {
     const given = uriOf(argument) ?? vscode.window.activeTextEditor?.document.uri;
     if (given !== undefined && isRecipe(given)) {
+      requireOnDisk(given);
       return given;
     }
     const view = given === undefined ? editors.latest : (editors.find(given) ?? editors.active);

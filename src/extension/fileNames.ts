@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { extensionError } from './errors';
 
 export const RECIPE_SUFFIX = '.lathe.json';
 export const LOCK_SUFFIX = '.lathe.lock.json';
@@ -53,4 +54,30 @@ export async function exists(uri: vscode.Uri): Promise<boolean> {
 
 export function parentOf(uri: vscode.Uri): vscode.Uri {
   return vscode.Uri.joinPath(uri, '..');
+}
+
+/**
+ * Folder of a file within the workspace, with the name of its workspace folder in front where there are several; "." at the
+ * root of the only one, and the whole path outside of all.
+ */
+export function folderWithin(uri: vscode.Uri): string {
+  const folder = parentOf(uri);
+  const root = vscode.workspace.getWorkspaceFolder(uri);
+  if (root === undefined) {
+    return folder.fsPath;
+  }
+  const path = folder.path.slice(root.uri.path.length).replace(/^\//, '');
+  const isOnly = vscode.workspace.workspaceFolders?.length === 1;
+  return [isOnly ? '' : root.name, path].filter((part) => part !== '').join('/') || '.';
+}
+
+/**
+ * For what reads and writes beside a file. A path alone would do for a file of another file system too, and be another file.
+ *
+ * Throws `extension/not-on-disk`.
+ */
+export function requireOnDisk(uri: vscode.Uri): void {
+  if (uri.scheme !== 'file') {
+    throw extensionError('extension/not-on-disk', vscode.l10n.t('{0} is not on a disk of this machine.', uri.path));
+  }
 }

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
-import { baseName, EDITOR_VIEW_TYPE, EXCLUDED_GLOB, MODEL_GLOB, parentOf, samePath } from './fileNames';
+import { baseName, EDITOR_VIEW_TYPE, EXCLUDED_GLOB, folderWithin, MODEL_GLOB, samePath } from './fileNames';
 import type { RecipeIndex } from './recipeIndex';
 
 /** A workspace with more models than this is listed in part. */
@@ -37,7 +37,9 @@ export class FilesTree implements vscode.TreeDataProvider<FileNode>, vscode.Disp
     const nodes: FileNode[] = models
       .sort((a, b) => a.path.localeCompare(b.path))
       .map((uri) => {
-        const own = recipes.filter((_, i) => samePath(files[i]?.summary?.modelPath ?? '', uri.fsPath));
+        const own = recipes.filter(
+          (recipe, i) => recipe.scheme === uri.scheme && samePath(files[i]?.summary?.modelPath ?? '', uri.fsPath),
+        );
         own.forEach((recipe) => claimed.add(recipe.toString()));
         return { kind: 'model', uri, recipes: own.map((recipe) => ({ kind: 'recipe', uri: recipe })) };
       });
@@ -58,7 +60,7 @@ export class FilesTree implements vscode.TreeDataProvider<FileNode>, vscode.Disp
     item.id = `${node.kind}:${node.uri.toString()}`;
     item.contextValue = node.kind;
     item.iconPath = new vscode.ThemeIcon(node.kind === 'model' ? 'symbol-structure' : 'json');
-    item.description = node.kind === 'model' ? folderOf(node.uri) : '';
+    item.description = node.kind === 'model' ? folderWithin(node.uri).replace(/^\.$/, '') : '';
     item.accessibilityInformation = { label: [baseName(node.uri), item.description].filter(Boolean).join(', ') };
     item.command =
       node.kind === 'model'
@@ -87,9 +89,3 @@ export class FilesTree implements vscode.TreeDataProvider<FileNode>, vscode.Disp
 export type FileNode =
   | { readonly kind: 'model'; readonly uri: vscode.Uri; readonly recipes: readonly FileNode[] }
   | { readonly kind: 'recipe'; readonly uri: vscode.Uri };
-
-/** Folder within the workspace, empty at its root. */
-function folderOf(uri: vscode.Uri): string {
-  const folder = vscode.workspace.asRelativePath(parentOf(uri), false);
-  return folder === parentOf(uri).fsPath ? '' : folder;
-}

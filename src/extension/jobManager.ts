@@ -3,7 +3,7 @@ import { DisposableStore } from '../base/disposable';
 import type { JobId, JobKind, JobSnapshot } from '../protocol/job';
 import type { Budget } from '../protocol/webviewProtocol';
 import { extensionError } from './errors';
-import { samePath } from './fileNames';
+import { requireOnDisk, samePath } from './fileNames';
 import { Job } from './job';
 import type { Log } from './log';
 import type { RecipeIndex } from './recipeIndex';
@@ -42,6 +42,7 @@ export class JobManager implements vscode.Disposable {
         vscode.l10n.t('Jobs read data and run models, so they need a trusted workspace.'),
       );
     }
+    requireOnDisk(recipe);
     await saveOpenDocument(recipe);
     const busy = this.jobs.find((job) => job.isRunning && samePath(job.snapshot.recipePath, recipe.fsPath));
     if (busy !== undefined) {

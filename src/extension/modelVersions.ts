@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { DisposableStore } from '../base/disposable';
-import { baseName, parentOf } from './fileNames';
+import { baseName, folderWithin } from './fileNames';
 import { gitApi, type GitApi, type GitRepository } from './gitApi';
 
 /** Which version of a file a uri stands for: "HEAD", "index", the start of a commit; undefined for the file itself. */
@@ -25,13 +25,7 @@ export function versionOf(uri: vscode.Uri): string | undefined {
 /** Folder within the workspace, or the version. */
 export function placeOf(uri: vscode.Uri): string {
   const version = versionOf(uri);
-  if (version !== undefined) {
-    return version;
-  }
-  const folder = vscode.workspace.asRelativePath(parentOf(uri), false);
-  return vscode.workspace.workspaceFolders?.some((one) => one.uri.toString() === parentOf(uri).toString()) === true
-    ? '.'
-    : folder;
+  return version ?? folderWithin(uri);
 }
 
 /** "resnet20.onnx (HEAD)". */

@@ -37,7 +37,9 @@ export class RecipeIndex implements vscode.Disposable {
     for (const uri of [...(await this.beside(folder)), ...(await this.inWorkspace())]) {
       found.set(uri.toString(), uri);
     }
-    const files = await Promise.all([...found.values()].map((uri) => this.read(uri)));
+    const files = await Promise.all(
+      [...found.values()].filter(({ scheme }) => scheme === model.scheme).map((uri) => this.read(uri)),
+    );
     return files
       .filter((file) => file?.summary !== undefined && samePath(file.summary.modelPath, model.fsPath))
       .map((file) => file!);

@@ -1,8 +1,7 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from '../base/disposable';
 import type { ReviewTarget } from '../protocol/review';
-import { extensionError } from './errors';
-import { recipeOfOutcome, REVIEW_VIEW_TYPE } from './fileNames';
+import { recipeOfOutcome, requireOnDisk, REVIEW_VIEW_TYPE } from './fileNames';
 import { ReviewPanel, type ReviewServices } from './reviewPanel';
 import { parseTarget } from './reviewTarget';
 
@@ -25,13 +24,13 @@ export class ReviewPanels implements vscode.WebviewPanelSerializer, vscode.Dispo
 
   /** Recipe, lock and report of a recipe (or of the lock or report given) against the last commit. */
   compareWithHead(uri: vscode.Uri): ReviewPanel {
-    requireDisk(uri);
+    requireOnDisk(uri);
     return this.open({ type: 'revision', recipePath: recipeOfOutcome(uri.fsPath), revision: 'HEAD' });
   }
 
   compareFiles(before: vscode.Uri, after: vscode.Uri): ReviewPanel {
-    requireDisk(before);
-    requireDisk(after);
+    requireOnDisk(before);
+    requireOnDisk(after);
     return this.open({ type: 'files', beforePath: before.fsPath, afterPath: after.fsPath });
   }
 
@@ -81,10 +80,4 @@ export class ReviewPanels implements vscode.WebviewPanelSerializer, vscode.Dispo
 /** A recipe has one panel, whatever it is compared with. */
 function keyOf(target: ReviewTarget): string {
   return JSON.stringify(target.type === 'revision' ? [target.recipePath] : [target.beforePath, target.afterPath]);
-}
-
-function requireDisk(uri: vscode.Uri): void {
-  if (uri.scheme !== 'file') {
-    throw extensionError('extension/not-on-disk', vscode.l10n.t('{0} is not on a disk of this machine.', uri.path));
-  }
 }
