@@ -163,6 +163,33 @@ function inputRangeCases(): Case[] {
   );
 }
 
+/** What distilling all channels and narrow inputs buys. */
+function distillationCases(): Case[] {
+  return (
+    [
+      [4, 4],
+      [2, 4],
+      [3, 8],
+      [2, 2],
+    ] as const
+  ).flatMap(([weights, inputs]) =>
+    (['gram', 'rtn'] as const).map((method) => ({
+      name: `W${weights}A${inputs} ${method}`,
+      recipe: {
+        quantization: {
+          weights: { bits: [weights] },
+          activations: { bits: [inputs] },
+          optimizer: { method, mode: method === 'rtn' ? 'parallel' : 'sequential' },
+          sensitivity: { samples: 16 },
+          ...(inputs === 2 ? { firstAndLast: null } : {}),
+        },
+        allocation: { budget: { size: 1 } },
+        tuning: { batchNorm: true, distillation: true },
+      },
+    })),
+  );
+}
+
 /** What it costs that operators between the layers compute on 8-bit values too. */
 function betweenCases(): Case[] {
   return (
@@ -188,6 +215,7 @@ const tables: Readonly<Record<string, () => Case[]>> = {
   ranges: rangeCases,
   inputRanges: inputRangeCases,
   between: betweenCases,
+  distillation: distillationCases,
   sparsity: sparsityCases,
   quantization: () => quantizationCases(),
   asymmetric: () => quantizationCases(false),

@@ -27,6 +27,8 @@ import type { LayerChange } from './layerMomentsChanges';
 import { FINE_INPUT_BITS } from './layerCandidates';
 import { walkSequential } from './layerMomentsSequential';
 import type { SequentialLayer } from './layerMomentsSequential';
+import { distil } from './distillation';
+import type { DistillationResult } from './distillation';
 import { searchInputGrids } from './inputGridSearch';
 import { dataInputName } from './layerMomentsSource';
 import type { ColumnWish } from './layerMomentsSource';
@@ -76,6 +78,7 @@ export interface CompressionStep {
     | 'values between layers quantised'
     | 'statistics tuned'
     | 'input ranges tuned'
+    | 'distilled'
     | 'bias tuned';
   readonly network: QuantizedModel;
   /** False: the step raised the loss on the calibration samples, and what follows goes on from before it. */
@@ -109,7 +112,7 @@ export async function compress(
     }
     return draft;
   });
-  if (!tuning.batchNorm && !tuning.bias && !tuning.inputRanges) {
+  if (!tuning.batchNorm && !tuning.bias && !tuning.inputRanges && !tuning.distillation) {
     tracker.skip('tune', 'the recipe asks for no tuning');
     return results;
   }
@@ -142,6 +145,9 @@ export async function compress(
     }
     if (tuning.inputRanges) {
       await attempt('input ranges tuned', () => network.tuneInputRanges((name) => steps.advance(name)));
+    }
+    if (tuning.distillation) {
+      await attempt('distilled', () => network.distil());
     }
     if (tuning.bias) {
       await attempt('bias tuned', () => network.tuneOutputs());
@@ -353,9 +359,7 @@ class Draft {
    */
   async tuneInputRanges(advance: (layer: string) => void): Promise<boolean> {
     const { job, analysis, tracker } = this;
-    const inputs = new Map(
-      [...this.layers].flatMap(([name, { input }]) => (input === undefined ? [] : [[name, input]])),
-    );
+    const inputs = this.inputGrids();
     const narrow = new Set([...inputs].flatMap(([name, { bits }]) => (bits < FINE_INPUT_BITS ? [name] : [])));
     if (narrow.size === 0) {
       tracker.log('No input is below 8 bits: their ranges stay.');
@@ -400,6 +404,56 @@ class Draft {
       this.take(name, { ...this.layers.get(name)!, input });
     }
     return true;
+  }
+
+  /** Moves channels and narrow inputs along the gradient of the network's loss. False where gradients reach no layer. */
+  async distil(): Promise<boolean> {
+    const { job, analysis, tracker } = this;
+    const model = this.copy({ withCodes: true });
+    const key = cacheKey({ ...this.keyParts('distillation'), network: modelHash(model), seed: job.recipe.seed });
+    let found = job.cache.get<DistillationResult>(key);
+    if (found === undefined) {
+      const layers = findLayers(model);
+      const biases = new Map(layers.map((layer) => [layer.name, { layer, values: layer.bias?.tensor.toFloat32() }]));
+      found = await distil({
+        model,
+        layers: layers.filter(({ name }) => this.layers.has(name)),
+        shapes: job.shapes,
+        grids: this.inputGrids(),
+        isScalable: (layer) => isScalable(layer, this.layers.get(layer.name)?.weight),
+        biasAt: (name, scale, added) => {
+          const { layer, values } = biases.get(name)!;
+          const weight = this.layers.get(name)?.weight;
+          const moved = values!.map((value, c) => value + (added?.[c] ?? 0) / biasBeta(layer));
+          return weight === undefined ? moved : roundedBias(layer, moved, scale, weight);
+        },
+        reference: job.original,
+        loss: analysis.loss,
+        dataset: analysis.calibration,
+        samples: analysis.calibration.samples,
+        memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+        seed: job.recipe.seed,
+        factory: job.factory,
+        log: (line) => tracker.log(line),
+        signal: tracker.signal,
+      });
+      job.cache.put(key, found);
+    }
+    const { loss, layers, grids } = found;
+    tracker.log(`Distilled: loss on held-out calibration samples from ${loss.before} to ${loss.after}.`);
+    for (const [name, { factor, shift }] of Object.entries(layers)) {
+      const layer = this.byName.get(name)!;
+      const known = this.layers.get(name)!;
+      this.take(name, moveChannels(layer, known, this.pruned.get(name), factor, shift));
+    }
+    for (const [name, input] of Object.entries(grids)) {
+      this.take(name, { ...this.layers.get(name)!, input });
+    }
+    return Object.keys(layers).length > 0;
+  }
+
+  private inputGrids(): ReadonlyMap<string, NonNullable<CompressedLayer['input']>> {
+    return new Map([...this.layers].flatMap(([name, { input }]) => (input === undefined ? [] : [[name, input]])));
   }
 
   /** A copy of the network with biases and float weights as they stand, and what codes stand for where they are wanted. */
@@ -643,25 +697,62 @@ function restoreLayer(
   const bias = scaled(known.bias ?? pruned?.bias ?? own);
   const target = channelStatistics(dense, scaled(own), moments.fit, 'float');
   const present = channelStatistics(effective, bias, moments.fit, 'compressed');
-  const scalable =
-    scales &&
-    layer.tie === undefined &&
-    (weight === undefined || weight.blockSize !== undefined || weight.scales.length === layout.rows);
+  const scalable = scales && isScalable(layer, weight);
   const tuned = paraNormalize(present, target, bias, { scalable });
   return {
     ...known,
-    weight: weight && {
-      ...weight,
-      scales: scalable
-        ? weight.scales.map((scale, at) => scale * tuned.factor[rowOfParameter(layout, weight.scales.length, at)]!)
-        : weight.scales,
-    },
-    float:
-      weight === undefined && scalable
-        ? effective.map((value, at) => value * tuned.factor[Math.floor(at / layout.columns)]!)
-        : known.float,
+    ...(scalable ? scaledChannels(layer, known, effective, tuned.factor) : {}),
     bias: Float32Array.from(tuned.bias, (value) => value / unit),
   };
+}
+
+/** Whether every output channel can be scaled by itself, codes unchanged. */
+function isScalable(layer: Layer, weight: QuantizedWeight | undefined): boolean {
+  const { rows } = matrixLayout(layer);
+  return (
+    layer.tie === undefined && (weight === undefined || weight.blockSize !== undefined || weight.scales.length === rows)
+  );
+}
+
+/** The weight with a factor for every output channel. @param effective its values in matrix order */
+function scaledChannels(
+  layer: Layer,
+  { weight }: CompressedLayer,
+  effective: Float32Array,
+  factor: ArrayLike<number>,
+): Pick<CompressedLayer, 'weight' | 'float'> {
+  const layout = matrixLayout(layer);
+  return weight === undefined
+    ? { weight, float: effective.map((value, at) => value * factor[Math.floor(at / layout.columns)]!) }
+    : {
+        weight: {
+          ...weight,
+          scales: weight.scales.map((scale, at) => scale * factor[rowOfParameter(layout, weight.scales.length, at)]!),
+        },
+      };
+}
+
+/** What a layer's bias input is multiplied by before it is added to the output. */
+function biasBeta({ kind, node, bias }: Layer): number {
+  return kind === 'Gemm' && (bias === undefined || bias.node === node) ? node.float('beta', 1) : 1;
+}
+
+/** The layer with its output y become factor · y + shift: factors go into the weight, and both into the bias. */
+function moveChannels(
+  layer: Layer,
+  known: CompressedLayer,
+  pruned: PrunedWeight | undefined,
+  factor: readonly number[] | undefined,
+  shift: readonly number[],
+): CompressedLayer {
+  const own = known.bias ?? pruned?.bias ?? layerBias(layer);
+  const beta = biasBeta(layer);
+  const bias = Float32Array.from(shift, (moved, c) => (factor?.[c] ?? 1) * (own?.[c] ?? 0) + moved / beta);
+  if (factor === undefined) {
+    return { ...known, bias };
+  }
+  const effective = known.float ?? pruned?.weight ?? weightAsMatrix(layer).data;
+  return { ...known, ...scaledChannels(layer, known, effective, factor), bias };
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

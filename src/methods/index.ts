@@ -4,6 +4,7 @@ export * from './moments';
 export * from './parameters';
 export * from './prune';
 export * from './optimize';
+export * from './gradients';
 export * from './tune';
 export * from './smooth';
 export * from './sparsity';

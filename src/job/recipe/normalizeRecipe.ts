@@ -77,6 +77,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
       bias: written.tuning?.bias ?? written.pipeline === 'advanced',
       batchNorm: written.tuning?.batchNorm ?? written.pipeline !== undefined,
       inputRanges: written.tuning?.inputRanges ?? false,
+      distillation: written.tuning?.distillation ?? false,
     },
     pipeline: written.pipeline,
     layers: Object.entries(written.layers ?? {}).map(([pattern, override]) => ({

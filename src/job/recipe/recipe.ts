@@ -145,6 +145,8 @@ export interface RecipeTuning {
   readonly batchNorm: boolean;
   /** Ranges of narrow inputs moved together to the least loss of the network. */
   readonly inputRanges: boolean;
+  /** Shifts and factors of all channels, and scales of narrow inputs, by the gradient of the network's loss. */
+  readonly distillation: boolean;
 }
 
 export interface RecipeBudget {

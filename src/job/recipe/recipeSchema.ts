@@ -458,6 +458,13 @@ const tuning = Type.Object(
           'Move the ranges of inputs below 8 bits, all together, to where the loss of the whole network is least (the joint search of LAPQ). Takes some hundred runs of the network over the calibration samples.',
       }),
     ),
+    distillation: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Shift and scale the output channels of all layers, and move the scales of inputs below 8 bits, along the gradient of the difference between the outputs of the network and those of the float one. Takes about a hundred runs of the network over the calibration samples.',
+      }),
+    ),
   },
   { ...closed, default: {}, description: 'Statistics tuned once the codes are decided; no codes change.' },
 );

@@ -186,7 +186,7 @@ export const reportSchema = Type.Object(
           {
             name: Type.String({
               description:
-                'rounded, optimised, values between layers quantised, statistics tuned, input ranges tuned, bias tuned…',
+                'rounded, optimised, values between layers quantised, statistics tuned, input ranges tuned, distilled, bias tuned…',
             }),
             undone: Type.Optional(Type.Boolean({ description: 'True: it raised the loss and was taken back.' })),
             loss: Type.Number({ description: 'Of the network after the step against the float one, simulated.' }),

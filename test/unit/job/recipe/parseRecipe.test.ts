@@ -85,7 +85,7 @@ describe('parseRecipe', () => {
         "optimizer": { "method": "rtn" }, "firstAndLast": null
       },
       "allocation": { "minimize": "loss", "budget": { "size": 0.13 } },
-      "sparsity": null, "tuning": { "bias": false, "batchNorm": false, "inputRanges": false },
+      "sparsity": null, "tuning": { "bias": false, "batchNorm": false, "inputRanges": false, "distillation": false },
       "layers": { "/conv1/*": { "weights": 8, "activations": [4, 8], "sparsity": null }, "fc": { "weights": null } },
       "limits": { "accuracyDrop": 0.01 }, "seed": 7,
     }`;
@@ -163,7 +163,7 @@ describe('parseRecipe', () => {
     const read = (extra: object) => parseRecipe(JSON.stringify({ model: 'a.onnx', ...extra }), path).recipe!;
     const { quantization, tuning } = read({});
     assert.deepEqual([quantization.optimizer.method, quantization.optimizer.mode], ['gram', 'sequential']);
-    assert.deepEqual(tuning, { bias: false, batchNorm: false, inputRanges: false });
+    assert.deepEqual(tuning, { bias: false, batchNorm: false, inputRanges: false, distillation: false });
     const light = read({ pipeline: 'light' });
     assert.deepEqual(
       [light.quantization.optimizer.method, light.tuning.batchNorm, light.tuning.bias],
@@ -172,7 +172,7 @@ describe('parseRecipe', () => {
     const advanced = read({ pipeline: 'advanced', tuning: { bias: false } });
     assert.deepEqual(
       [advanced.quantization.optimizer.method, advanced.quantization.optimizer.mode, advanced.tuning],
-      ['gram', 'parallel', { bias: false, batchNorm: true, inputRanges: false }],
+      ['gram', 'parallel', { bias: false, batchNorm: true, inputRanges: false, distillation: false }],
     );
     assert.equal(read({ quantization: null }).quantization.enabled, false);
   });

@@ -1,0 +1,1 @@
+export { addGradients, type Gradients } from './addGradients';
