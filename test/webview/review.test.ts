@@ -135,6 +135,9 @@ describe('webview review', function () {
     const answers = await review.page.locator('.answer').evaluateAll((nodes) => nodes.map((node) => node.textContent));
     assert.match(answers[0]!, /^Size, nominal15\.8 %new$/);
     assert.match(answers[3]!, /^Accuracy, measured–no report$/);
+    const layers = review.page.getByRole('region', { name: 'Layers' }).locator('[role=row][data-key]');
+    assert.equal(await layers.count(), 22);
+    assert.match((await layers.first().textContent())!, /conv1.*added.*8/);
   });
 
   it('says why a layer cannot be opened', async () => {

@@ -126,7 +126,14 @@ export class ReviewView {
     if (state.status === 'loading') {
       return [element('section', { class: 'section' }, loadingLine('Comparing'))];
     }
-    const diff = (kind: DiffView['kind']) => diffOf(state.parts.find((part) => part.kind === kind));
+    const diff = (kind: DiffView['kind']) => {
+      const outcome = state.parts.find((part) => part.kind === kind)?.outcome;
+      return outcome?.status === 'compared'
+        ? outcome.diff
+        : outcome?.status === 'added'
+          ? allNew(outcome.diff)
+          : undefined;
+    };
     const main = diff('lock') ?? diff('report') ?? diff('model');
     const layers =
       main === undefined || main.layers.length === 0
@@ -178,8 +185,15 @@ export class ReviewView {
   }
 }
 
-function diffOf(part: ReviewPart | undefined): DiffView | undefined {
-  return part?.outcome.status === 'compared' ? part.outcome.diff : undefined;
+/** A file that has nothing to be compared with: each of its layers is new. */
+function allNew(diff: DiffView | undefined): DiffView | undefined {
+  return (
+    diff && {
+      ...diff,
+      layers: diff.layers.map(({ name, after = {} }) => ({ name, status: 'added', after, changes: {} })),
+      unchangedLayers: 0,
+    }
+  );
 }
 
 function section(title: string, note: string, content: Child, ...actions: readonly Child[]): HTMLElement {

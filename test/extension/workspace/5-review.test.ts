@@ -167,7 +167,9 @@ describe('Review', function () {
     const view = await review(recipe());
     view.show({ type: 'revision', recipePath: recipe().fsPath, revision: 'main~1' });
     const state = await ready(view, 'the older commit', (now) => now.parts.length === 2);
-    assert.equal(partOf(state, 'lock')!.outcome.status, 'added');
+    const { outcome } = partOf(state, 'lock')!;
+    assert.ok(outcome.status === 'added');
+    assert.equal(outcome.diff!.layers.length, 22);
     assert.equal(partOf(state, 'recipe')!.before, 'main~1:scratch/reviewed.lathe.json');
     view.show({ type: 'revision', recipePath: recipe().fsPath, revision: 'no-such-branch' });
     const failed = await ready(view, 'the failure', () => true);
