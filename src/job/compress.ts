@@ -485,10 +485,15 @@ class Draft {
     }
     const layers = findLayers(model);
     const known = new Set(layers.map((layer) => layer.name));
-    const result = insertQdq(model, layers, {
-      layers: new Map([...policy].filter(([name]) => known.has(name))),
-      values: this.valueGrids(layers),
-    });
+    const result = insertQdq(
+      model,
+      layers,
+      {
+        layers: new Map([...policy].filter(([name]) => known.has(name))),
+        values: this.valueGrids(layers),
+      },
+      { containers: this.job.recipe.export.containers },
+    );
     return { model, result, weights, layers: new Map(this.layers), pruned: this.pruned };
   }
 

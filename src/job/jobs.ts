@@ -155,7 +155,7 @@ async function finishRun(job: PreparedJob, analysis: Analysis, tracker: StageTra
     floatOperators: floatOperators(job.model, job.layers, job.shapes, new Set(eightBit.map(({ node }) => node))),
     eightBitOperators: countOperators(eightBit.map(({ operator }) => operator)),
     latency: verification.latency,
-    advice: adviceFor(job, verification.latency),
+    advice: adviceFor(job, quantized.result, verification.latency),
     outputs: {
       model: written.path,
       lock: lockPath,

@@ -90,6 +90,7 @@ export function normalizeRecipe(written: WrittenRecipe, recipePath: string): Rec
       directory,
       absoluteDirectory: resolve(folder, directory),
       format: written.export?.format ?? 'qdq',
+      containers: written.export?.containers ?? 'packed',
     },
     limits: { accuracyDrop: written.limits?.accuracyDrop ?? undefined },
     seed: written.seed ?? 1,

@@ -18,7 +18,13 @@ export interface Recipe {
   readonly pipeline: 'light' | 'advanced' | undefined;
   /** In the order written; the last match wins, field by field. */
   readonly layers: readonly LayerOverride[];
-  readonly export: { readonly directory: string; readonly absoluteDirectory: string; readonly format: ExportFormat };
+  readonly export: {
+    readonly directory: string;
+    readonly absoluteDirectory: string;
+    readonly format: ExportFormat;
+    /** Types for codes below 8 bits: the smallest that hold them, or int8 and uint8 throughout. */
+    readonly containers: 'packed' | 'int8';
+  };
   readonly limits: { readonly accuracyDrop: number | undefined };
   readonly seed: number;
 }

@@ -538,6 +538,13 @@ export const recipeSchema = Type.Object(
                 '`qdq`: standard ONNX with QuantizeLinear and DequantizeLinear around the layers. `matmulnbits`: layers with `quantization.weights.blockSize` become MatMulNBits of com.microsoft, which ONNX Runtime computes on packed weights; everything else as in `qdq`.',
             }),
           ),
+          containers: Type.Optional(
+            Type.Enum(['packed', 'int8'], {
+              default: 'packed',
+              description:
+                'Types of stored codes. `packed`: the smallest that hold them, for the smallest file. `int8`: 8-bit types for all, for speed: ONNX Runtime unpacks 4-bit weights at every run and computes their layers in float. The codes are the same.',
+            }),
+          ),
         },
         { ...closed, default: {}, description: 'Where and how the result is written.' },
       ),

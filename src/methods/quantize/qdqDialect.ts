@@ -18,6 +18,12 @@ export interface QdqOptions {
    * @default 'com.microsoft'
    */
   readonly fallback?: 'com.microsoft' | 'int8';
+  /**
+   * `packed`: codes in the smallest type that holds them. `int8`: all codes with scales per tensor or channel in 8-bit types,
+   * which ONNX Runtime computes on as they are, where it unpacks 4-bit ones at every run.
+   * @default 'packed'
+   */
+  readonly containers?: 'packed' | 'int8';
 }
 
 /** First opset of the default domain with the feature in QuantizeLinear and DequantizeLinear. */
@@ -114,11 +120,12 @@ export class QdqDialect {
         ? { type, domain: ONNX_DOMAIN, note: undefined }
         : { refusal: `scales per block need opset ${OPSET_OF.blocks}${this.why()}` };
     }
-    if (weight.bits <= 2 && this.mayUseInt2(layer) && this.has('int2')) {
+    const packs = this.options.containers !== 'int8';
+    if (packs && weight.bits <= 2 && this.mayUseInt2(layer) && this.has('int2')) {
       return { type: signed ? DataType.INT2 : DataType.UINT2, domain: ONNX_DOMAIN, note: undefined };
     }
-    const two = weight.bits <= 2 ? this.int2Note(layer) : undefined;
-    if (weight.bits <= 4) {
+    const two = packs && weight.bits <= 2 ? this.int2Note(layer) : undefined;
+    if (packs && weight.bits <= 4) {
       const type = signed ? DataType.INT4 : DataType.UINT4;
       if (this.has('int4')) {
         return { type, domain: ONNX_DOMAIN, note: two };
@@ -132,7 +139,7 @@ export class QdqDialect {
       }
     }
     const note =
-      weight.bits <= 4
+      packs && weight.bits <= 4
         ? join(two, `stored in 8-bit tensors: 4-bit ones need opset ${OPSET_OF.int4}${this.why()}`)
         : two;
     const type = signed ? DataType.INT8 : DataType.UINT8;
@@ -203,7 +210,7 @@ export class QdqDialect {
       return;
     }
     wanted.add(weight.axis === undefined ? 'scalar' : 'axis');
-    if (weight.bits <= 4) {
+    if (weight.bits <= 4 && this.options.containers !== 'int8') {
       wanted.add(weight.bits <= 2 && this.mayUseInt2(need.layer) ? 'int2' : 'int4');
     }
   }

@@ -161,6 +161,28 @@ describe('insertQdq where the opset cannot be raised', () => {
   });
 });
 
+describe('insertQdq with 8-bit containers', () => {
+  const layer = (): Model =>
+    build({
+      initializers: [weight('w', [6, 5])],
+      nodes: [{ opType: 'MatMul', name: 'layer', inputs: ['x', 'w'], outputs: ['y'] }],
+    });
+
+  for (const bits of [2, 3, 4]) {
+    it(`stores ${bits}-bit codes so, with the same output and without a word`, async () => {
+      const [packed, wide] = [layer(), layer()];
+      const policy = (own: Layer): LayerPolicy => ({ weight: quantizeWeight(own, { ...W4, bits }), activation: A8 });
+      assert.equal(apply(packed, policy).layers[0]!.weightContainer, DataType.INT4);
+      const result = apply(wide, policy, { containers: 'int8' });
+      assert.equal(result.layers[0]!.weightContainer, DataType.INT8);
+      assert.equal(result.layers[0]!.weightBits, bits);
+      assert.deepEqual(result.layers[0]!.notes, []);
+      const x = normalValues(12, 3);
+      assert.deepEqual((await output(wide, x)).data, (await output(packed, x)).data);
+    });
+  }
+});
+
 describe('insertQdq on shared weights', () => {
   /** An embedding whose table is the output projection too, through a Transpose. */
   const tied = (): Model =>
