@@ -3,7 +3,7 @@ import { throwIfCancelled } from '../base/errors';
 import { seededRandom } from '../base/random';
 import { adamInto, gridRange } from '../kernels';
 import { studentNetwork } from '../methods';
-import type { GridWithRange, Student } from '../methods';
+import type { GridWithRange, Student, StudentParameter } from '../methods';
 import { DataType } from '../onnx';
 import type { Model } from '../onnx';
 import { createRunner } from '../runtime/createRunner';
@@ -194,22 +194,27 @@ class Distillation {
     const { student, options } = this;
     const groups: ParameterGroup[] = [];
     let offset = 0;
-    const add = (group: Omit<ParameterGroup, 'offset'>): void => {
-      groups.push({ ...group, offset });
-      offset += group.length;
+    const add = (
+      { input, gradient }: StudentParameter,
+      group: Omit<ParameterGroup, 'offset' | 'input' | 'gradient'>,
+    ): void => {
+      if (gradient !== undefined) {
+        groups.push({ ...group, input, gradient, offset });
+        offset += group.length;
+      }
     };
     for (const { product, channels, dims, shift, factor } of student.layers) {
       const deviation = deviations.get(product)!;
       const shared = { dims, length: channels };
-      add({ ...shared, ...shift, value: (u, at) => u * deviation[at]!, slope: (_, at) => deviation[at]! });
+      add(shift, { ...shared, value: (u, at) => u * deviation[at]!, slope: (_, at) => deviation[at]! });
       if (factor !== undefined) {
-        add({ ...shared, ...factor, value: (u) => Math.exp(u), slope: (u) => Math.exp(u) });
+        add(factor, { ...shared, value: (u) => Math.exp(u), slope: (u) => Math.exp(u) });
       }
     }
     for (const { layers, inputs, grid, scaleGradient } of student.grids) {
-      if (scaleGradient !== undefined && options.grids.get(layers[0]!.name)!.bits < FINE_INPUT_BITS) {
+      if (options.grids.get(layers[0]!.name)!.bits < FINE_INPUT_BITS) {
         const value = (u: number): number => grid.scale * Math.exp(u);
-        add({ input: inputs.scale, gradient: scaleGradient, dims: [], length: 1, value, slope: value });
+        add({ input: inputs.scale, gradient: scaleGradient }, { dims: [], length: 1, value, slope: value });
       }
     }
     return groups;
@@ -327,7 +332,10 @@ class Distillation {
     );
     const layers: Record<string, DistilledLayer> = {};
     for (const { name, shift, factor } of this.student.layers) {
-      layers[name] = { shift: valuesOf.get(shift.input)!, factor: factor && valuesOf.get(factor.input) };
+      const moved = valuesOf.get(shift.input);
+      if (moved !== undefined) {
+        layers[name] = { shift: moved, factor: factor && valuesOf.get(factor.input) };
+      }
     }
     const grids: Record<string, InputGrid> = {};
     for (const { layers: readers, inputs } of this.student.grids) {

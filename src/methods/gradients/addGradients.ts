@@ -1,5 +1,5 @@
 import type { ShapeTable } from '../../analysis';
-import type { Model, Value } from '../../onnx';
+import { DataType, type Model, type Value } from '../../onnx';
 import { gradientRule } from './gradientRules';
 import { GradientWriter, LEAST_OPSET } from './gradientWriter';
 
@@ -36,7 +36,7 @@ export function addGradients(
   const depending = new Set<Value>(wanted);
   for (const node of nodes) {
     if (node.inputs.some((input) => input !== undefined && depending.has(input))) {
-      node.outputs.forEach((output) => output !== undefined && depending.add(output));
+      node.outputs.forEach((output) => output !== undefined && isFloat(output, shapes) && depending.add(output));
     }
   }
   const writer = new GradientWriter(graph, shapes);
@@ -74,4 +74,10 @@ export function addGradients(
     }),
   );
   return { of, blockedBy };
+}
+
+/** Shapes, indices and truth values have no gradients. */
+function isFloat(value: Value, shapes: ShapeTable): boolean {
+  const type = shapes.get(value.name)?.elementType ?? DataType.FLOAT;
+  return type === DataType.FLOAT && value.producer()?.opType !== 'Shape';
 }

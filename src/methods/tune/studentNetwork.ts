@@ -6,10 +6,10 @@ import { addGradients } from '../gradients';
 import { biasRefusal } from '../parameters';
 import { feedGrids, type FedGrid } from '../quantize';
 
-/** Inputs of the student that hold parameters, and its outputs that hold the gradients of the loss by them. */
+/** Input of the student that holds a parameter, and its output with the gradient of the loss by it; undefined where none leads there. */
 export interface StudentParameter {
   readonly input: string;
-  readonly gradient: string;
+  readonly gradient: string | undefined;
 }
 
 /** A layer whose output y becomes factor · y + shift, channel by channel. */
@@ -95,19 +95,20 @@ export function studentNetwork(model: Model, layers: readonly Layer[], options: 
   ];
   const gradients = addGradients(model, seeds, wanted, shapes);
   gradients.of.forEach((gradient) => graph.addOutput(gradient));
-  const parameter = (value: Value): StudentParameter | undefined => {
-    const gradient = gradients.of.get(value);
-    return gradient && { input: value.name, gradient: gradient.name };
-  };
-  const reached = sites.flatMap(({ shift, factor, ...site }) => {
-    const own = parameter(shift);
-    return own === undefined ? [] : [{ ...site, shift: own, factor: factor && parameter(factor) }];
+  const parameter = (value: Value): StudentParameter => ({
+    input: value.name,
+    gradient: gradients.of.get(value)?.name,
   });
+  const reached = sites.filter(({ shift }) => gradients.of.has(shift));
   return {
     forward,
     backward: model,
-    layers: reached,
-    grids: fed.map((grid) => ({ ...grid, scaleGradient: parameter(graph.value(grid.inputs.scale)!)?.gradient })),
+    layers: sites.map(({ shift, factor, ...site }) => ({
+      ...site,
+      shift: parameter(shift),
+      factor: factor && parameter(factor),
+    })),
+    grids: fed.map((grid) => ({ ...grid, scaleGradient: parameter(graph.value(grid.inputs.scale)!).gradient })),
     targets,
     notes: [
       ...notes,

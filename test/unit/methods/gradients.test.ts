@@ -148,6 +148,18 @@ const CASES: readonly Case[] = [
     output: image,
   },
   {
+    name: 'a shape that is computed from what is reshaped',
+    inputs: { x: [2, 3, 4] },
+    constants: { w: [3, 4] },
+    nodes: [
+      node('Mul', ['x', 'w'], 'scaled'),
+      node('Shape', ['scaled'], 'shape'),
+      node('Flatten', ['scaled'], 'flat'),
+      node('Reshape', ['flat', 'shape'], 'y'),
+    ],
+    output: [2, 3, 4],
+  },
+  {
     name: 'other activations',
     inputs: { x: [40] },
     at: Float32Array.from({ length: 40 }, (_, i) => 0.21 * (i - 20) + 0.05),
