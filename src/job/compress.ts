@@ -1,25 +1,22 @@
-import { findLayers, matrixLayout, matrixToWeight, weightAsMatrix, weightToMatrix } from '../analysis';
+import { findLayers, matrixLayout, matrixToWeight, weightAsMatrix } from '../analysis';
 import type { InferenceRunner, Layer } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import {
-  biasFactor,
   biasRefusal,
-  channelStatistics,
   dequantizeWeight,
   insertQdq,
-  layerBias,
-  paraNormalize,
   roundedBias,
-  rowOfParameter,
   setLayerBias,
   setLayerWeight,
   tuneOutputBias,
 } from '../methods';
-import type { GridWithRange, LayerMoments, LayerPolicy, OutputErrors, QdqResult, QuantizedWeight } from '../methods';
+import type { GridWithRange, LayerPolicy, QdqResult, QuantizedWeight } from '../methods';
 import type { QuantGrid } from '../kernels';
 import { modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
+import { biasBeta, isScalable, moveChannels, restoreLayer } from './compressedLayer';
+import type { CompressedLayer } from './compressedLayer';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
 import type { AllocateResult, AllocatedLayer } from './jobTypes';
@@ -46,20 +43,6 @@ import { createRunner } from '../runtime/createRunner';
 import { floatValues } from './floatTensor';
 import { gridsBetween } from './valuesBetween';
 import { lossOfModel } from './lossBetween';
-
-/** One layer of the network that is to be exported. */
-export interface CompressedLayer {
-  /** Undefined: the weight stays float (pruned or as it is). */
-  readonly weight: QuantizedWeight | undefined;
-  /** Another float weight in matrix order, where it was scaled; undefined: as pruned, or as it is. */
-  readonly float?: Float32Array | undefined;
-  /** As the layer's bias input takes it; undefined: as it is. */
-  readonly bias: Float32Array | undefined;
-  /** Undefined: the input stays float. */
-  readonly input: (GridWithRange & { readonly bits: number }) | undefined;
-  /** Output error of the layer, on samples its fit has not seen. */
-  readonly errors: OutputErrors | undefined;
-}
 
 export interface QuantizedModel {
   readonly model: Model;
@@ -370,7 +353,6 @@ class Draft {
     let found = job.cache.get<Record<string, NonNullable<CompressedLayer['input']>>>(key);
     if (found === undefined) {
       const layers = findLayers(model);
-      const biases = new Map(layers.map((layer) => [layer.name, { layer, values: layer.bias?.tensor.toFloat32() }]));
       const result = await searchInputGrids({
         model,
         layers,
@@ -378,11 +360,7 @@ class Draft {
         grids: inputs,
         searched: narrow,
         symmetric: job.recipe.quantization.activations.symmetric,
-        biasAt: (name, scale) => {
-          const { layer, values } = biases.get(name)!;
-          const weight = this.layers.get(name)?.weight;
-          return weight === undefined ? values! : roundedBias(layer, values!, scale, weight);
-        },
+        biasAt: this.biasesOf(layers),
         reference: job.original,
         loss: analysis.loss,
         dataset: analysis.calibration,
@@ -414,19 +392,13 @@ class Draft {
     let found = job.cache.get<DistillationResult>(key);
     if (found === undefined) {
       const layers = findLayers(model);
-      const biases = new Map(layers.map((layer) => [layer.name, { layer, values: layer.bias?.tensor.toFloat32() }]));
       found = await distil({
         model,
         layers: layers.filter(({ name }) => this.layers.has(name)),
         shapes: job.shapes,
         grids: this.inputGrids(),
         isScalable: (layer) => isScalable(layer, this.layers.get(layer.name)?.weight),
-        biasAt: (name, scale, added) => {
-          const { layer, values } = biases.get(name)!;
-          const weight = this.layers.get(name)?.weight;
-          const moved = values!.map((value, c) => value + (added?.[c] ?? 0) / biasBeta(layer));
-          return weight === undefined ? moved : roundedBias(layer, moved, scale, weight);
-        },
+        biasAt: this.biasesOf(layers),
         reference: job.original,
         loss: analysis.loss,
         dataset: analysis.calibration,
@@ -450,6 +422,17 @@ class Draft {
       this.take(name, { ...this.layers.get(name)!, input });
     }
     return Object.keys(layers).length > 0;
+  }
+
+  /** Biases of layers, with something added to their outputs, as they are rounded where the input has a given scale. */
+  private biasesOf(layers: readonly Layer[]): (name: string, scale: number, added?: ArrayLike<number>) => Float32Array {
+    const biases = new Map(layers.map((layer) => [layer.name, { layer, own: layer.bias?.tensor.toFloat32() }]));
+    return (name, scale, added) => {
+      const { layer, own } = biases.get(name)!;
+      const weight = this.layers.get(name)?.weight;
+      const values = own!.map((value, c) => value + (added?.[c] ?? 0) / biasBeta(layer));
+      return weight === undefined ? values : roundedBias(layer, values, scale, weight);
+    };
   }
 
   private inputGrids(): ReadonlyMap<string, NonNullable<CompressedLayer['input']>> {
@@ -681,83 +664,6 @@ class Draft {
       errors: stored.errors,
     };
   }
-}
-
-/** The layer with the output statistics of the float one: a factor in each scale, another bias; codes stay. */
-function restoreLayer(
-  layer: Layer,
-  known: CompressedLayer,
-  pruned: PrunedWeight | undefined,
-  dense: Float32Array,
-  moments: LayerMoments,
-  scales: boolean,
-): CompressedLayer {
-  const { weight } = known;
-  const layout = matrixLayout(layer);
-  const unit = biasFactor(layer);
-  const scaled = (bias: Float32Array | undefined): Float32Array | undefined => bias?.map((value) => value * unit);
-  const effective =
-    weight === undefined ? (known.float ?? pruned?.weight ?? dense) : weightToMatrix(layout, dequantizeWeight(weight));
-  const own = layerBias(layer);
-  const bias = scaled(known.bias ?? pruned?.bias ?? own);
-  const target = channelStatistics(dense, scaled(own), moments.fit, 'float');
-  const present = channelStatistics(effective, bias, moments.fit, 'compressed');
-  const scalable = scales && isScalable(layer, weight);
-  const tuned = paraNormalize(present, target, bias, { scalable });
-  return {
-    ...known,
-    ...(scalable ? scaledChannels(layer, known, effective, tuned.factor) : {}),
-    bias: Float32Array.from(tuned.bias, (value) => value / unit),
-  };
-}
-
-/** Whether every output channel can be scaled by itself, codes unchanged. */
-function isScalable(layer: Layer, weight: QuantizedWeight | undefined): boolean {
-  const { rows } = matrixLayout(layer);
-  return (
-    layer.tie === undefined && (weight === undefined || weight.blockSize !== undefined || weight.scales.length === rows)
-  );
-}
-
-/** The weight with a factor for every output channel. @param effective its values in matrix order */
-function scaledChannels(
-  layer: Layer,
-  { weight }: CompressedLayer,
-  effective: Float32Array,
-  factor: ArrayLike<number>,
-): Pick<CompressedLayer, 'weight' | 'float'> {
-  const layout = matrixLayout(layer);
-  return weight === undefined
-    ? { weight, float: effective.map((value, at) => value * factor[Math.floor(at / layout.columns)]!) }
-    : {
-        weight: {
-          ...weight,
-          scales: weight.scales.map((scale, at) => scale * factor[rowOfParameter(layout, weight.scales.length, at)]!),
-        },
-      };
-}
-
-/** What a layer's bias input is multiplied by before it is added to the output. */
-function biasBeta({ kind, node, bias }: Layer): number {
-  return kind === 'Gemm' && (bias === undefined || bias.node === node) ? node.float('beta', 1) : 1;
-}
-
-/** The layer with its output y become factor · y + shift: factors go into the weight, and both into the bias. */
-function moveChannels(
-  layer: Layer,
-  known: CompressedLayer,
-  pruned: PrunedWeight | undefined,
-  factor: readonly number[] | undefined,
-  shift: readonly number[],
-): CompressedLayer {
-  const own = known.bias ?? pruned?.bias ?? layerBias(layer);
-  const beta = biasBeta(layer);
-  const bias = Float32Array.from(shift, (moved, c) => (factor?.[c] ?? 1) * (own?.[c] ?? 0) + moved / beta);
-  if (factor === undefined) {
-    return { ...known, bias };
-  }
-  const effective = known.float ?? pruned?.weight ?? weightAsMatrix(layer).data;
-  return { ...known, ...scaledChannels(layer, known, effective, factor), bias };
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
