@@ -106,14 +106,15 @@ function allocateText(result: AllocateResult, style: Style, width: number, folde
     ]),
     { width, paint: style.dim },
   );
-  const proof = proofText(solution, result.policies);
+  const [optimum, ...rivals] = result.policies;
+  // A neighbour that measured better is said with both figures.
+  const proof = optimum?.kept === false ? '' : `${proofText(solution)}, `;
   const facts = [
     `${style.bold(formatPercent(result.size))} of ${formatBytes(result.floatBits / 8)}`,
     `predicted loss ${style.bold(formatLoss(solution.loss))} ${result.lossUnit}`,
     ...(result.bops === undefined ? [] : [`${formatPercent(result.bops)} of the 8-bit operations`]),
-    `${solution.engine}, ${proof}, ${formatSeconds(solution.seconds)}`,
+    `${solution.engine}, ${proof}${formatSeconds(solution.seconds)}`,
   ];
-  const [optimum, ...rivals] = result.policies;
   if (optimum !== undefined) {
     const kept = result.policies.find((policy) => policy.kept) ?? optimum;
     facts.push(
