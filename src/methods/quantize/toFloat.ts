@@ -1,6 +1,6 @@
 import { evaluateChain, traceConstant } from '../../analysis';
 import type { Refusal } from '../../base/errors';
-import { DataType, MICROSOFT_DOMAIN, type Model, type Node, type Tensor, type Value } from '../../onnx';
+import { DataType, MICROSOFT_DOMAIN, type Graph, type Model, type Node, type Tensor, type Value } from '../../onnx';
 import { floatTensor, isFloatType, removeUnread } from '../../passes';
 import { takePlace } from './takePlace';
 
@@ -58,11 +58,17 @@ function dequantized(node: Node): Tensor | undefined {
   return chain === undefined
     ? undefined
     : floatTensor(
-        node.graph.freshName(`${node.outputs[0]!.name}_float`),
+        floatName(node.graph, node.outputs[0]!.name),
         typeOf(node.inputs[1]?.constant()),
         [...chain.shape],
         Float64Array.from(evaluateChain(chain.tensor, chain.steps)),
       );
+}
+
+/** The name a weight had before it was quantised, as far as its present one tells. */
+function floatName(graph: Graph, name: string): string {
+  const plain = name.replace(/(_dequantized|_quantized|_packed)+$/, '');
+  return graph.freshName(plain === name ? `${name}_float` : plain);
 }
 
 /** What is dequantised has the type of its scales. */
@@ -120,7 +126,7 @@ function unpacked(node: Node): Tensor | string {
       values[j * n! + row] = (code - zero) * scales[row * blocks + block]!;
     }
   }
-  const name = node.graph.freshName(`${node.inputs[1]!.name}_float`);
+  const name = floatName(node.graph, node.inputs[1]!.name);
   return floatTensor(name, typeOf(scaleTensor), [k!, n!], values);
 }
 
