@@ -1,6 +1,6 @@
 import { DataType, type Model, type Node, type Value } from '../onnx';
 import { traceConstant } from './constantChain';
-import type { Layer } from './layer';
+import { layerNodes, type Layer } from './layer';
 import type { ShapeTable } from './shapeTable';
 
 /** An operator between the layers, and how often. */
@@ -59,7 +59,7 @@ export function floatOperators(
   shapes: ShapeTable,
   quantized: ReadonlySet<Node> = new Set(),
 ): OperatorCount[] {
-  const own = new Set(layers.flatMap(({ node, bias }) => (bias === undefined ? [node] : [node, bias.node])));
+  const own = layerNodes(layers);
   const found: string[] = [];
   const computed = (value: Value | undefined): boolean =>
     value !== undefined && traceConstant(value) === undefined && isFloat(shapes, value);

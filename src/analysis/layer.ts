@@ -49,6 +49,11 @@ export interface LayerWeight {
   readonly storedInAxis: number | undefined;
 }
 
+/** Nodes that compute layers, the additions of their biases included. */
+export function layerNodes(layers: readonly Layer[]): ReadonlySet<Node> {
+  return new Set(layers.flatMap(({ node, bias }) => (bias === undefined ? [node] : [node, bias.node])));
+}
+
 /** A constant vector added to the output channels of a layer. */
 export interface LayerBias {
   /** What `node` reads. */

@@ -1,7 +1,7 @@
 import { DataType, ONNX_DOMAIN, type Model, type Node, type Value } from '../onnx';
 import { clipBounds } from './clipBounds';
 import { traceConstant } from './constantChain';
-import type { Layer } from './layer';
+import { layerNodes, type Layer } from './layer';
 import type { ShapeTable } from './shapeTable';
 
 /** An operator between the layers that can compute on 8-bit values. */
@@ -39,7 +39,7 @@ const GIVE_EIGHT_BIT = new Set<Layer['kind']>(['Conv', 'Gemm', 'MatMul']);
  * out; so is one with a constant operand, and one that gives an output of the model, which stays float.
  */
 export function operatorsBetween(model: Model, layers: readonly Layer[], shapes: ShapeTable): OperatorBetween[] {
-  const own = new Set(layers.flatMap(({ node, bias }) => (bias === undefined ? [node] : [node, bias.node])));
+  const own = layerNodes(layers);
   const computed = (value: Value | undefined): value is Value =>
     value !== undefined && shapes.get(value.name)?.elementType === DataType.FLOAT && traceConstant(value) === undefined;
   const layerOf = new Map(layers.map((layer) => [layer.node, layer]));

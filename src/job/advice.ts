@@ -3,6 +3,7 @@ import type { QdqResult } from '../methods';
 import { elementBits } from '../onnx';
 import type { Latency } from './jobTypes';
 import type { PreparedJob } from './prepare';
+import { listOperators } from './report/operatorsText';
 
 /** What the recipe could ask for besides, in sentences, where a network came out slower than the float one. */
 export function adviceFor(job: PreparedJob, result: QdqResult, latency: Latency | undefined): string[] {
@@ -27,8 +28,7 @@ function betweenAdvice({ recipe, model, layers, shapes }: PreparedJob): string[]
   if (!enabled || activations.betweenLayers !== undefined || operators.length === 0) {
     return [];
   }
-  const listed = operators.map(({ operator, count }) => `${operator} × ${count}`).join(', ');
   return [
-    `Slower than float, and ${listed} could compute on integers: try "betweenLayers": 8 in quantization.activations.`,
+    `Slower than float, and ${listOperators(operators)} could compute on integers: try "betweenLayers": 8 in quantization.activations.`,
   ];
 }

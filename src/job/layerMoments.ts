@@ -20,6 +20,7 @@ import {
 } from './layerMomentsSource';
 import { FitEngine } from './fitEngine';
 import { sampleBatches } from './sampleBatches';
+import { VALUES_PER_RUN } from './watchValues';
 
 /** The same network with some layers changed: where X̂ comes from. */
 export interface CompressedNetwork {
@@ -68,8 +69,6 @@ export interface LayerMomentsResult {
   readonly refused: ReadonlyMap<string, string>;
 }
 
-/** Values fetched in one run: bounds what a batch of a deep network holds at a time. */
-const VALUES_PER_RUN = 8;
 const PROBED_SAMPLES = 4;
 const LARGEST_BATCH = 64;
 

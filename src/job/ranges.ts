@@ -1,7 +1,7 @@
 import type { Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { invariant, throwIfCancelled } from '../base/errors';
 import { ActivationObserver, gramAccumulator } from '../methods';
-import type { GramAccumulator, GramMatrix, GridWithRange } from '../methods';
+import type { ActivationRangeOptions, GramAccumulator, GramMatrix, GridWithRange } from '../methods';
 import type { Model } from '../onnx';
 import { cacheKey } from './cache/cacheKey';
 import type { MeasurementCache } from './cache/measurementCache';
@@ -9,7 +9,7 @@ import type { Dataset } from './data/dataset';
 import { floatValues, isFloatType } from './floatTensor';
 import type { RecipeQuantization } from './recipe/recipe';
 import type { StageSteps } from './stageTracker';
-import { watchValues } from './watchValues';
+import { runGroups, watchValues } from './watchValues';
 
 /** What was seen of one layer's input. */
 export interface InputRange {
@@ -58,8 +58,6 @@ interface StoredRange {
 
 /** Bins of the picture of an input that is kept with its range. */
 const HISTOGRAM_BINS = 64;
-/** Inputs fetched in one run: bounds what a batch of a deep network holds at a time. */
-const INPUTS_PER_RUN = 8;
 
 /**
  * Runs the float network over the calibration samples and turns what every layer reads into a grid for each width.
@@ -84,9 +82,7 @@ export async function measureRanges(options: RangeOptions): Promise<Map<string, 
     const name = inputName(wanted.layer);
     pending.set(name, [...(pending.get(name) ?? []), wanted]);
   }
-  const names = [...pending.keys()];
-  for (let i = 0; i < names.length; i += INPUTS_PER_RUN) {
-    const group = names.slice(i, i + INPUTS_PER_RUN);
+  for (const group of runGroups([...pending.keys()])) {
     const watchers = new Map(group.map((name) => [name, new InputWatcher(pending.get(name)!, samples)]));
     await watchValues(options, group, (name, tensor, count) => watchers.get(name)!.observe(tensor, count));
     for (const watcher of watchers.values()) {
@@ -139,14 +135,19 @@ class InputWatcher {
     const grids = new Map<number, GridWithRange>();
     for (const width of bits) {
       if (width < 32) {
-        const { range: method, symmetric, percentile, power } = activations;
-        grids.set(width, this.observer.range(width, { method, symmetric, percentile, power }));
+        grids.set(width, this.observer.range(width, rangeOptions(activations)));
       }
     }
     const { min, max, zeros } = this.observer;
     const histogram = this.observer.histogram(HISTOGRAM_BINS);
     return { min, max, zeros, histogram, grids, gram: this.grams.get(layer.name)?.finish() };
   }
+}
+
+/** How a recipe wants ranges of activations chosen. */
+export function rangeOptions(activations: RecipeQuantization['activations']): ActivationRangeOptions {
+  const { range: method, symmetric, percentile, power } = activations;
+  return { method, symmetric, percentile, power };
 }
 
 function inputName(layer: Layer): string {

@@ -10,7 +10,7 @@ import type { Dataset } from './data/dataset';
 import { openDataset } from './data/openDataset';
 import { floatValues } from './floatTensor';
 import type { Recipe } from './recipe/recipe';
-import { modelInputs, watchValues } from './watchValues';
+import { modelInputs, runGroups, watchValues } from './watchValues';
 
 export interface SmoothingOptions {
   readonly recipe: Recipe;
@@ -30,9 +30,6 @@ export interface Smoothing {
   /** Values whose channels were divided. */
   readonly sites: readonly string[];
 }
-
-/** Values fetched in one run: bounds what a batch holds at a time. */
-const VALUES_PER_RUN = 8;
 
 /**
  * Moves outliers of activations into weights, in place, by the strength the recipe names (SmoothQuant, Xiao et al., ICML
@@ -95,12 +92,9 @@ async function channelMaxima(
   { factory, signal }: SmoothingOptions,
 ): Promise<number[][]> {
   const maxima = new Map(sites.map(({ value, channels }) => [value, new Array<number>(channels).fill(0)]));
-  const names = [...maxima.keys()];
   const watch = { model, shapes, factory, dataset, samples: dataset.samples, signal };
-  for (let first = 0; first < names.length; first += VALUES_PER_RUN) {
-    await watchValues(watch, names.slice(first, first + VALUES_PER_RUN), (name, tensor) =>
-      raiseMaxima(maxima.get(name)!, floatValues(tensor)),
-    );
+  for (const group of runGroups([...maxima.keys()])) {
+    await watchValues(watch, group, (name, tensor) => raiseMaxima(maxima.get(name)!, floatValues(tensor)));
   }
   return [...maxima.values()];
 }

@@ -7,12 +7,11 @@ import { cacheKey } from './cache/cacheKey';
 import { floatValues } from './floatTensor';
 import { measurementScope } from './prepare';
 import type { PreparedJob } from './prepare';
-import { watchValues } from './watchValues';
+import { rangeOptions } from './ranges';
+import { runGroups, watchValues } from './watchValues';
 
 /** Width of values between the layers: the one that ONNX Runtime's operators have. */
 const BITS = 8;
-/** Values fetched in one run: bounds what a batch of a deep network holds at a time. */
-const VALUES_PER_RUN = 8;
 
 /**
  * Grids of all values that the operators between the layers read and give, from the float network's (pruned, where layers are)
@@ -28,8 +27,7 @@ export async function gridsBetween(
 ): Promise<ReadonlyMap<string, GridWithRange>> {
   const operators = operatorsBetween(job.model, job.layers, job.shapes);
   const names = [...new Set(operators.flatMap(({ values }) => values.map(({ name }) => name)))];
-  const { range: method, symmetric, percentile, power } = job.recipe.quantization.activations;
-  const settings = { method, symmetric, percentile, power };
+  const settings = rangeOptions(job.recipe.quantization.activations);
   const key = cacheKey({
     ...measurementScope(job),
     what: 'values between layers',
@@ -44,14 +42,10 @@ export async function gridsBetween(
     return new Map(Object.entries(known));
   }
   const grids = new Map<string, GridWithRange>();
-  for (let i = 0; i < names.length; i += VALUES_PER_RUN) {
-    const group = names.slice(i, i + VALUES_PER_RUN);
+  const watch = { ...job, dataset: calibration, samples: calibration.samples, signal };
+  for (const group of runGroups(names)) {
     const observers = new Map(group.map((name) => [name, new ActivationObserver()]));
-    await watchValues(
-      { ...job, dataset: calibration, samples: calibration.samples, signal },
-      group,
-      (name, tensor, count) => observers.get(name)!.observe(floatValues(tensor), count),
-    );
+    await watchValues(watch, group, (name, tensor, count) => observers.get(name)!.observe(floatValues(tensor), count));
     for (const [name, observer] of observers) {
       grids.set(name, observer.range(BITS, settings));
     }

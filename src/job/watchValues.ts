@@ -23,6 +23,16 @@ export function modelInputs(model: Model, shapes: ShapeTable): RunnerValue[] {
   });
 }
 
+/** Values fetched in one run: bounds what a batch of a deep network holds at a time. */
+export const VALUES_PER_RUN = 8;
+
+/** Names in groups for {@link watchValues}, as many as one run may fetch. */
+export function runGroups(names: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(names.length / VALUES_PER_RUN) }, (_, group) =>
+    names.slice(group * VALUES_PER_RUN, (group + 1) * VALUES_PER_RUN),
+  );
+}
+
 /**
  * Runs a network over the first samples as far as the named values need it, and shows each value batch by batch, with the
  * number of samples in it. Values that are inputs of the model cost no run.

@@ -1,3 +1,4 @@
+import type { OperatorCount } from '../../analysis';
 import { groupDigits } from './formatNumbers';
 import type { Report } from './reportSchema';
 
@@ -13,7 +14,11 @@ export function operatorsTexts({ eightBitOperators = [], floatOperators = [], ad
   ];
 }
 
-function sentence(what: string, operators: NonNullable<Report['floatOperators']>): string[] {
-  const listed = operators.map(({ operator, count }) => `${operator} × ${groupDigits(count)}`).join(', ');
-  return listed === '' ? [] : [`${what}: ${listed}.`];
+function sentence(what: string, operators: readonly OperatorCount[]): string[] {
+  return operators.length === 0 ? [] : [`${what}: ${listOperators(operators)}.`];
+}
+
+/** "Softmax × 4, Add of two activations × 9". */
+export function listOperators(operators: readonly OperatorCount[]): string {
+  return operators.map(({ operator, count }) => `${operator} × ${groupDigits(count)}`).join(', ');
 }

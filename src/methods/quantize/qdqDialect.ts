@@ -120,7 +120,7 @@ export class QdqDialect {
         ? { type, domain: ONNX_DOMAIN, note: undefined }
         : { refusal: `scales per block need opset ${OPSET_OF.blocks}${this.why()}` };
     }
-    const packs = this.options.containers !== 'int8';
+    const { packs } = this;
     if (packs && weight.bits <= 2 && this.mayUseInt2(layer) && this.has('int2')) {
       return { type: signed ? DataType.INT2 : DataType.UINT2, domain: ONNX_DOMAIN, note: undefined };
     }
@@ -210,9 +210,13 @@ export class QdqDialect {
       return;
     }
     wanted.add(weight.axis === undefined ? 'scalar' : 'axis');
-    if (weight.bits <= 4 && this.options.containers !== 'int8') {
+    if (weight.bits <= 4 && this.packs) {
       wanted.add(weight.bits <= 2 && this.mayUseInt2(need.layer) ? 'int2' : 'int4');
     }
+  }
+
+  private get packs(): boolean {
+    return this.options.containers !== 'int8';
   }
 
   private has(feature: Feature): boolean {
