@@ -52,7 +52,9 @@ export function addGradients(
       continue;
     }
     const made = isBroken ? undefined : gradientRule(node)?.(node, outputs, isWanted, writer);
-    if (made === undefined) {
+    const isWhole =
+      made !== undefined && node.inputs.every((_, index) => !isWanted(index) || made[index] !== undefined);
+    if (!isWhole) {
       if (!isBroken) {
         blockedBy.set(node.opType, node.name);
       }

@@ -3,23 +3,19 @@ import { convInputGradient, transposedConvInputGradient } from './convGradient';
 import type { GradientWriter } from './gradientWriter';
 
 /**
- * Gradients of a node's inputs from those of its outputs (undefined: 0), for the inputs that `wanted` names; undefined where
- * one of them cannot be given.
+ * Gradients of a node's inputs from those of its outputs (undefined: 0), for the inputs that `wanted` names; undefined in the
+ * place of one that cannot be given.
  */
 type Rule = (
   node: Node,
   gradients: readonly (Value | undefined)[],
   wanted: (index: number) => boolean,
   g: GradientWriter,
-) => readonly (Value | undefined)[] | undefined;
+) => readonly (Value | undefined)[];
 
-/** A rule for nodes with one output that depend on the first of their inputs. */
+/** A rule for nodes with one output, by the first of their inputs alone. */
 function ofOne(rule: (node: Node, gradient: Value, g: GradientWriter) => Value | undefined): Rule {
-  return (node, [gradient], wanted, g) => {
-    const others = node.inputs.some((_, index) => index > 0 && wanted(index));
-    const result = others || gradient === undefined ? undefined : rule(node, gradient, g);
-    return result === undefined ? undefined : [result];
-  };
+  return (node, [gradient], _, g) => [gradient && rule(node, gradient, g)];
 }
 
 /** A rule for a function of two values that are broadcast to each other. */
@@ -27,10 +23,7 @@ function ofTwo(rule: (node: Node, gradient: Value, g: GradientWriter) => [() => 
   return (node, [gradient], wanted, g) => {
     const shape = g.shapeOf(node.outputs[0]!);
     const made = rule(node, gradient!, g);
-    const results = made.map((make, index) =>
-      wanted(index) ? g.reducedTo(make(), shape, node.inputs[index]!) : undefined,
-    );
-    return results.some((result, index) => wanted(index) && result === undefined) ? undefined : results;
+    return made.map((make, index) => (wanted(index) ? g.reducedTo(make(), shape, node.inputs[index]!) : undefined));
   };
 }
 
@@ -40,6 +33,97 @@ const y = (node: Node): Value => node.outputs[0]!;
 /** Round passes gradients through as if it were not there: the straight-through estimator (Bengio et al., 2013). */
 const straightThrough = ofOne((_, gradient) => gradient);
 const reshaped = ofOne((node, gradient, g) => g.inShapeOf(gradient, x(node)));
+
+/** With x̂ the normalised input and h = gradient · γ: (h − mean h − x̂ · mean(h x̂)) / σ over the last axis. */
+function layerNormGradient(node: Node, gradient: Value, g: GradientWriter): Value | undefined {
+  const shape = g.shapeOf(x(node));
+  const size = Number(shape?.at(-1));
+  const axis = node.int('axis', -1);
+  if (shape === undefined || Number.isNaN(size) || (axis !== -1 && axis !== shape.length - 1)) {
+    return undefined;
+  }
+  const mean = (value: Value): Value => g.times(g.sum(value, [-1], true), 1 / size);
+  const centred = g.op('Sub', [x(node), mean(x(node))]);
+  const variance = mean(g.times(centred, centred));
+  const deviation = g.op('Sqrt', [g.plus(variance, g.number(node.float('epsilon', 1e-5)))]);
+  const normal = g.op('Div', [centred, deviation]);
+  const h = node.inputs[1] === undefined ? gradient : g.times(gradient, node.inputs[1]);
+  const along = g.times(normal, mean(g.times(h, normal)));
+  return g.op('Div', [g.op('Sub', [g.op('Sub', [h, mean(h)]), along]), deviation]);
+}
+
+function meanGradient(node: Node, gradient: Value, g: GradientWriter): Value | undefined {
+  const shape = g.shapeOf(x(node));
+  const axes = node.ints('axes') ?? node.inputs[1]?.constant()?.toNumbers();
+  if (shape === undefined || axes === undefined) {
+    return undefined;
+  }
+  const places = axes.map((axis) => (axis < 0 ? axis + shape.length : axis)).sort((a, b) => a - b);
+  const count = places.reduce((product, axis) => product * Number(shape[axis]), 1);
+  if (Number.isNaN(count)) {
+    return undefined;
+  }
+  const kept = node.int('keepdims', 1) === 1 ? gradient : g.op('Unsqueeze', [gradient, g.list(places)]);
+  return g.op('Expand', [g.times(kept, 1 / count), g.op('Shape', [x(node)])]);
+}
+
+const gemmGradient: Rule = (node, [gradient], wanted, g) => {
+  const [, b, c] = node.inputs;
+  const weights = node.int('transB', 0) === 1 ? b : g.transposed(b!);
+  if (weights === undefined || node.int('transA', 0) !== 0) {
+    return [];
+  }
+  const scaled = (factor: number): Value => (factor === 1 ? gradient! : g.times(gradient!, factor));
+  return [
+    wanted(0) ? g.op('MatMul', [scaled(node.float('alpha', 1)), weights]) : undefined,
+    undefined,
+    wanted(2) ? g.reducedTo(scaled(node.float('beta', 1)), g.shapeOf(y(node)), c!) : undefined,
+  ];
+};
+
+const matMulGradient: Rule = (node, [gradient], wanted, g) => {
+  const [a, b] = [node.inputs[0]!, node.inputs[1]!];
+  const shape = g.shapeOf(y(node));
+  const results: (Value | undefined)[] = [];
+  if (wanted(0)) {
+    const across = g.transposed(b);
+    results[0] = across && outer(g, a, shape, () => g.op('MatMul', [gradient!, across]));
+  }
+  if (wanted(1)) {
+    const across = g.transposed(a);
+    results[1] = across && outer(g, b, shape, () => g.op('MatMul', [across, gradient!]));
+  }
+  return results;
+};
+
+/** Sums over the leading axes along which an operand of a product was repeated; the last two are its own. */
+function outer(
+  g: GradientWriter,
+  operand: Value,
+  product: ReturnType<GradientWriter['shapeOf']>,
+  make: () => Value,
+): Value | undefined {
+  const own = g.shapeOf(operand);
+  if (own === undefined || product === undefined || own.length < 2) {
+    return undefined;
+  }
+  return g.reducedTo(make(), [...product.slice(0, -2), ...own.slice(-2)], operand);
+}
+
+const concatGradient: Rule = (node, [gradient], wanted, g) => {
+  const axis = node.int('axis', 0);
+  const sizes = node.inputs.map((input) => Number(g.shapeOf(input!)?.at(axis)));
+  if (sizes.some((size) => Number.isNaN(size))) {
+    return [];
+  }
+  const parts = g.ops('Split', [gradient, g.list(sizes)], sizes.length, { axis });
+  return parts.map((part, index) => (wanted(index) ? part : undefined));
+};
+
+const splitGradient: Rule = (node, gradients, _, g) => {
+  const parts = node.outputs.map((output, index) => output && (gradients[index] ?? g.times(output, 0)));
+  return parts.includes(undefined) ? [] : [g.op('Concat', parts, { axis: node.int('axis', 0) })];
+};
 
 const RULES: Readonly<Record<string, Rule>> = {
   Identity: straightThrough,
@@ -117,120 +201,4 @@ const RULES: Readonly<Record<string, Rule>> = {
 /** The rule for a node; undefined where gradients do not go through it. */
 export function gradientRule(node: Node): Rule | undefined {
   return node.domain === ONNX_DOMAIN && Object.hasOwn(RULES, node.opType) ? RULES[node.opType] : undefined;
-}
-
-/** With x̂ the normalised input and h = gradient · γ: (h − mean h − x̂ · mean(h x̂)) / σ over the last axis. */
-function layerNormGradient(node: Node, gradient: Value, g: GradientWriter): Value | undefined {
-  const shape = g.shapeOf(x(node));
-  const size = Number(shape?.at(-1));
-  const axis = node.int('axis', -1);
-  if (shape === undefined || Number.isNaN(size) || (axis !== -1 && axis !== shape.length - 1)) {
-    return undefined;
-  }
-  const mean = (value: Value): Value => g.times(g.sum(value, [-1], true), 1 / size);
-  const centred = g.op('Sub', [x(node), mean(x(node))]);
-  const variance = mean(g.times(centred, centred));
-  const deviation = g.op('Sqrt', [g.plus(variance, g.number(node.float('epsilon', 1e-5)))]);
-  const normal = g.op('Div', [centred, deviation]);
-  const h = node.inputs[1] === undefined ? gradient : g.times(gradient, node.inputs[1]);
-  const along = g.times(normal, mean(g.times(h, normal)));
-  return g.op('Div', [g.op('Sub', [g.op('Sub', [h, mean(h)]), along]), deviation]);
-}
-
-function meanGradient(node: Node, gradient: Value, g: GradientWriter): Value | undefined {
-  const shape = g.shapeOf(x(node));
-  const axes = node.ints('axes') ?? node.inputs[1]?.constant()?.toNumbers();
-  if (shape === undefined || axes === undefined) {
-    return undefined;
-  }
-  const places = axes.map((axis) => (axis < 0 ? axis + shape.length : axis)).sort((a, b) => a - b);
-  const count = places.reduce((product, axis) => product * Number(shape[axis]), 1);
-  if (Number.isNaN(count)) {
-    return undefined;
-  }
-  const kept = node.int('keepdims', 1) === 1 ? gradient : g.op('Unsqueeze', [gradient, g.list(places)]);
-  return g.op('Expand', [g.times(kept, 1 / count), g.op('Shape', [x(node)])]);
-}
-
-function gemmGradient(
-  node: Node,
-  [gradient]: readonly (Value | undefined)[],
-  wanted: (index: number) => boolean,
-  g: GradientWriter,
-): readonly (Value | undefined)[] | undefined {
-  const [, b, c] = node.inputs;
-  if (wanted(1) || node.int('transA', 0) !== 0) {
-    return undefined;
-  }
-  const weights = node.int('transB', 0) === 1 ? b : g.transposed(b!);
-  const scaled = (factor: number): Value => (factor === 1 ? gradient! : g.times(gradient!, factor));
-  const bias = wanted(2) ? g.reducedTo(scaled(node.float('beta', 1)), g.shapeOf(y(node)), c!) : undefined;
-  if (weights === undefined || (wanted(2) && bias === undefined)) {
-    return undefined;
-  }
-  return [wanted(0) ? g.op('MatMul', [scaled(node.float('alpha', 1)), weights]) : undefined, undefined, bias];
-}
-
-function matMulGradient(
-  node: Node,
-  [gradient]: readonly (Value | undefined)[],
-  wanted: (index: number) => boolean,
-  g: GradientWriter,
-): readonly (Value | undefined)[] | undefined {
-  const [a, b] = [node.inputs[0]!, node.inputs[1]!];
-  const shape = g.shapeOf(y(node));
-  const results: (Value | undefined)[] = [];
-  if (wanted(0)) {
-    const across = g.transposed(b);
-    results[0] = across && outer(g, a, shape, () => g.op('MatMul', [gradient!, across]));
-  }
-  if (wanted(1)) {
-    const across = g.transposed(a);
-    results[1] = across && outer(g, b, shape, () => g.op('MatMul', [across, gradient!]));
-  }
-  return [0, 1].some((index) => wanted(index) && results[index] === undefined) ? undefined : results;
-}
-
-/** Sums over the leading axes along which an operand of a product was repeated; the last two are its own. */
-function outer(
-  g: GradientWriter,
-  operand: Value,
-  product: ReturnType<GradientWriter['shapeOf']>,
-  make: () => Value,
-): Value | undefined {
-  const own = g.shapeOf(operand);
-  if (own === undefined || product === undefined || own.length < 2) {
-    return undefined;
-  }
-  return g.reducedTo(make(), [...product.slice(0, -2), ...own.slice(-2)], operand);
-}
-
-function concatGradient(
-  node: Node,
-  [gradient]: readonly (Value | undefined)[],
-  wanted: (index: number) => boolean,
-  g: GradientWriter,
-): readonly (Value | undefined)[] | undefined {
-  const axis = node.int('axis', 0);
-  const sizes = node.inputs.map((input) => Number(g.shapeOf(input!)?.at(axis)));
-  if (sizes.some((size) => Number.isNaN(size))) {
-    return undefined;
-  }
-  const parts = g.ops('Split', [gradient, g.list(sizes)], sizes.length, { axis });
-  return parts.map((part, index) => (wanted(index) ? part : undefined));
-}
-
-function splitGradient(
-  node: Node,
-  gradients: readonly (Value | undefined)[],
-  wanted: (index: number) => boolean,
-  g: GradientWriter,
-): readonly (Value | undefined)[] | undefined {
-  const parts = node.outputs.map((output, index) =>
-    output === undefined ? undefined : (gradients[index] ?? g.times(output, 0)),
-  );
-  if (!wanted(0) || parts.some((part) => part === undefined)) {
-    return undefined;
-  }
-  return [g.op('Concat', parts, { axis: node.int('axis', 0) })];
 }
