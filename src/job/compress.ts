@@ -2,6 +2,7 @@ import { findLayers, matrixLayout, matrixToWeight, weightAsMatrix } from '../ana
 import type { InferenceRunner, Layer } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import {
+  biasBeta,
   biasRefusal,
   dequantizeWeight,
   insertQdq,
@@ -15,7 +16,7 @@ import type { QuantGrid } from '../kernels';
 import { modelHash } from '../onnx';
 import type { Model } from '../onnx';
 import type { Analysis } from './analyze';
-import { biasBeta, isScalable, moveChannels, restoreLayer } from './compressedLayer';
+import { isScalable, moveChannels, restoreLayer } from './compressedLayer';
 import type { CompressedLayer } from './compressedLayer';
 import { cacheKey } from './cache/cacheKey';
 import type { CacheKey } from './cache/cacheKey';
@@ -331,8 +332,8 @@ class Draft {
     if (bias.length !== channels) {
       return false;
     }
-    const factor = last.kind === 'Gemm' && last.bias?.node === last.node ? last.node.float('beta', 1) : 1;
-    this.layers.set(last.name, { ...known, bias: bias.map((value, c) => value + tuned.shift[c]! / factor) });
+    const beta = biasBeta(last);
+    this.layers.set(last.name, { ...known, bias: bias.map((value, c) => value + tuned.shift[c]! / beta) });
     return true;
   }
 
@@ -341,9 +342,10 @@ class Draft {
    * biases stay. False where no input is narrow.
    */
   async tuneInputRanges(advance: (layer: string) => void): Promise<boolean> {
-    const { job, analysis, tracker } = this;
-    const inputs = this.inputGrids();
-    const narrow = new Set([...inputs].flatMap(([name, { bits }]) => (bits < FINE_INPUT_BITS ? [name] : [])));
+    const { job, tracker } = this;
+    const narrow = new Set(
+      [...this.inputGrids()].flatMap(([name, { bits }]) => (bits < FINE_INPUT_BITS ? [name] : [])),
+    );
     if (narrow.size === 0) {
       tracker.log('No input is below 8 bits: their ranges stay.');
       return false;
@@ -354,22 +356,12 @@ class Draft {
     if (found === undefined) {
       const layers = findLayers(model);
       const result = await searchInputGrids({
+        ...this.againstFloat(layers),
         model,
         layers,
-        shapes: job.shapes,
-        grids: inputs,
         searched: narrow,
         symmetric: job.recipe.quantization.activations.symmetric,
-        biasAt: this.biasesOf(layers),
-        reference: job.original,
-        loss: analysis.loss,
-        dataset: analysis.calibration,
-        samples: analysis.calibration.samples,
-        memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
-        factory: job.factory,
         advance: (name) => advance(this.decided.get(name)?.shortName ?? name),
-        log: (line) => tracker.log(line),
-        signal: tracker.signal,
       });
       const { loss, samples } = result;
       tracker.log(
@@ -386,28 +378,18 @@ class Draft {
 
   /** Moves channels and narrow inputs along the gradient of the network's loss. False where gradients reach no layer. */
   async distil(): Promise<boolean> {
-    const { job, analysis, tracker } = this;
+    const { job, tracker } = this;
     const model = this.copy({ withCodes: true });
     const key = cacheKey({ ...this.keyParts('distillation'), network: modelHash(model), seed: job.recipe.seed });
     let found = job.cache.get<DistillationResult>(key);
     if (found === undefined) {
       const layers = findLayers(model);
       found = await distil({
+        ...this.againstFloat(layers),
         model,
         layers: layers.filter(({ name }) => this.layers.has(name)),
-        shapes: job.shapes,
-        grids: this.inputGrids(),
         isScalable: (layer) => isScalable(layer, this.layers.get(layer.name)?.weight),
-        biasAt: this.biasesOf(layers),
-        reference: job.original,
-        loss: analysis.loss,
-        dataset: analysis.calibration,
-        samples: analysis.calibration.samples,
-        memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
         seed: job.recipe.seed,
-        factory: job.factory,
-        log: (line) => tracker.log(line),
-        signal: tracker.signal,
       });
       job.cache.put(key, found);
     }
@@ -422,6 +404,24 @@ class Draft {
       this.take(name, { ...this.layers.get(name)!, input });
     }
     return Object.keys(layers).length > 0;
+  }
+
+  /** What every search for parameters of the whole network is given: the float network, its data, the grids and biases as they stand. */
+  private againstFloat(layers: readonly Layer[]) {
+    const { job, analysis, tracker } = this;
+    return {
+      shapes: job.shapes,
+      grids: this.inputGrids(),
+      biasAt: this.biasesOf(layers),
+      reference: job.original,
+      loss: analysis.loss,
+      dataset: analysis.calibration,
+      samples: analysis.calibration.samples,
+      memoryLimit: job.recipe.quantization.sensitivity.memoryLimit,
+      factory: job.factory,
+      log: (line: string) => tracker.log(line),
+      signal: tracker.signal,
+    };
   }
 
   /** Biases of layers, with something added to their outputs, as they are rounded where the input has a given scale. */

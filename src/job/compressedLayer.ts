@@ -1,6 +1,14 @@
 import { matrixLayout, weightAsMatrix, weightToMatrix } from '../analysis';
 import type { Layer } from '../analysis';
-import { biasFactor, channelStatistics, dequantizeWeight, layerBias, paraNormalize, rowOfParameter } from '../methods';
+import {
+  biasBeta,
+  biasFactor,
+  channelStatistics,
+  dequantizeWeight,
+  layerBias,
+  paraNormalize,
+  rowOfParameter,
+} from '../methods';
 import type { GridWithRange, LayerMoments, OutputErrors, QuantizedWeight } from '../methods';
 import type { PrunedWeight } from './sparsity/prunedWeight';
 
@@ -70,11 +78,6 @@ function scaledChannels(
           scales: weight.scales.map((scale, at) => scale * factor[rowOfParameter(layout, weight.scales.length, at)]!),
         },
       };
-}
-
-/** What a layer's bias input is multiplied by before it is added to the output. */
-export function biasBeta({ kind, node, bias }: Layer): number {
-  return kind === 'Gemm' && (bias === undefined || bias.node === node) ? node.float('beta', 1) : 1;
 }
 
 /** The layer with its output y become factor · y + shift: factors go into the weight, and both into the bias. */

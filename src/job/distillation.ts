@@ -1,12 +1,13 @@
 import type { InferenceRunner, Layer, RunnerFactory, ShapeTable, TensorData } from '../analysis';
 import { throwIfCancelled } from '../base/errors';
 import { seededRandom } from '../base/random';
-import { adamInto, gridRange } from '../kernels';
+import { adamInto, gridRange, softmaxRowsInto } from '../kernels';
 import { studentNetwork } from '../methods';
-import type { GridWithRange, Student, StudentParameter } from '../methods';
+import type { GridWithRange, Student, StudentLayer, StudentParameter } from '../methods';
 import { DataType } from '../onnx';
 import type { Model } from '../onnx';
 import { createRunner } from '../runtime/createRunner';
+import { feedsFor } from './cutWalker';
 import type { Dataset } from './data/dataset';
 import { floatValues } from './floatTensor';
 import { FINE_INPUT_BITS } from './layerCandidates';
@@ -103,10 +104,13 @@ interface TaughtBatch {
   readonly range: SampleRange;
   readonly inputs: ReadonlyMap<string, TensorData>;
   readonly reference: ReadonlyMap<string, TensorData>;
+  /** The same as the student takes it: class scores as probabilities. */
+  readonly targets: ReadonlyMap<string, TensorData>;
 }
 
 class Distillation {
   private readonly student: Student;
+  private readonly layers: ReadonlyMap<string, StudentLayer>;
   private readonly runners: InferenceRunner[] = [];
   private forward!: InferenceRunner;
   private backward!: InferenceRunner;
@@ -118,6 +122,7 @@ class Distillation {
     const { model, layers, shapes, grids, isScalable, loss } = options;
     this.areScores = loss.measure !== 'mse';
     this.student = studentNetwork(model, layers, { shapes, grids, isScalable, areScores: this.areScores });
+    this.layers = new Map(this.student.layers.map((layer) => [layer.name, layer]));
     this.student.notes.forEach((note) => options.log(`Distillation: ${note}.`));
   }
 
@@ -174,7 +179,8 @@ class Distillation {
     const taught: TaughtBatch[] = [];
     for (const range of sampleBatches(dataset, samples, this.batchSize())) {
       const inputs = dataset.batch(range.start, range.count);
-      taught.push({ range, inputs, reference: await teacher.run(inputs) });
+      const outputs = await teacher.run(inputs);
+      taught.push({ range, inputs, reference: outputs, targets: this.targetsOf(outputs) });
       throwIfCancelled(signal);
     }
     return taught;
@@ -211,10 +217,10 @@ class Distillation {
         add(factor, { ...shared, value: (u) => Math.exp(u), slope: (u) => Math.exp(u) });
       }
     }
-    for (const { layers, inputs, grid, scaleGradient } of student.grids) {
+    for (const { layers, grid, scale } of student.grids) {
       if (options.grids.get(layers[0]!.name)!.bits < FINE_INPUT_BITS) {
         const value = (u: number): number => grid.scale * Math.exp(u);
-        add({ input: inputs.scale, gradient: scaleGradient }, { dims: [], length: 1, value, slope: value });
+        add(scale, { dims: [], length: 1, value, slope: value });
       }
     }
     return groups;
@@ -250,10 +256,7 @@ class Distillation {
   }
 
   private async gradientsInto(gradients: Float64Array, batch: TaughtBatch): Promise<void> {
-    const feeds = this.feeds(this.backward, batch);
-    for (const [output, input] of this.student.targets) {
-      feeds.set(input, this.targetOf(batch.reference.get(output)!, output));
-    }
+    const feeds = new Map([...this.feeds(this.backward, batch), ...batch.targets]);
     const names = this.groups.map(({ gradient }) => gradient);
     const found = await this.backward.run(feeds, names);
     for (const { gradient, offset, length, slope } of this.groups) {
@@ -265,16 +268,19 @@ class Distillation {
     }
   }
 
-  /** Probabilities of class scores; other outputs as they are. */
-  private targetOf(tensor: TensorData, output: string): TensorData {
-    const isProbability = this.options.reference.graph.value(output)?.producer()?.opType === 'Softmax';
-    return this.areScores && !isProbability
-      ? { ...tensor, data: softmax(floatValues(tensor), tensor.dims.at(-1)!) }
-      : tensor;
+  private targetsOf(outputs: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
+    const { graph } = this.options.reference;
+    return new Map(
+      [...this.student.targets].map(([output, input]) => {
+        const isProbability = graph.value(output)?.producer()?.opType === 'Softmax';
+        const tensor = outputs.get(output)!;
+        return [input, this.areScores && !isProbability ? probabilities(tensor) : tensor] as const;
+      }),
+    );
   }
 
   private feeds(runner: InferenceRunner, { inputs }: TaughtBatch): Map<string, TensorData> {
-    const feeds = new Map([...inputs].filter(([name]) => runner.inputs.some((input) => input.name === name)));
+    const feeds = feedsFor(runner, inputs);
     const feed = (name: string, dims: readonly number[], data: Float32Array): void => {
       feeds.set(name, { type: DataType.FLOAT, dims, data });
     };
@@ -313,7 +319,7 @@ class Distillation {
    * input stays for its gradient.
    */
   private takeShift(name: string, feeds: Map<string, TensorData>): Float32Array | undefined {
-    const layer = this.student.layers.find((one) => one.name === name);
+    const layer = this.layers.get(name);
     if (layer === undefined) {
       return undefined;
     }
@@ -376,20 +382,10 @@ function channelDeviations(values: Float32Array, channels: number, inner: number
   return deviations.map((deviation) => Math.max(deviation, least));
 }
 
-function softmax(scores: Float32Array, classes: number): Float32Array {
-  const result = new Float32Array(scores.length);
-  for (let row = 0; row < scores.length; row += classes) {
-    let largest = -Infinity;
-    for (let i = row; i < row + classes; i++) {
-      largest = Math.max(largest, scores[i]!);
-    }
-    let sum = 0;
-    for (let i = row; i < row + classes; i++) {
-      sum += result[i] = Math.exp(scores[i]! - largest);
-    }
-    for (let i = row; i < row + classes; i++) {
-      result[i]! /= sum;
-    }
-  }
-  return result;
+function probabilities(tensor: TensorData): TensorData {
+  const scores = floatValues(tensor);
+  const classes = tensor.dims.at(-1)!;
+  const result = new Float64Array(scores.length);
+  softmaxRowsInto(scores, 0, scores.length / classes, classes, result, 0);
+  return { ...tensor, data: Float32Array.from(result) };
 }

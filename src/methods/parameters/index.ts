@@ -1,1 +1,9 @@
-export { biasFactor, biasRefusal, layerBias, setLayerBias, setLayerWeight } from './setLayerParameters';
+export {
+  biasBeta,
+  biasFactor,
+  biasRefusal,
+  layerBias,
+  setLayerBias,
+  setLayerWeight,
+  standBehind,
+} from './setLayerParameters';

@@ -1,6 +1,6 @@
 import { isPlain, matrixLayout, storedOrder, type Layer } from '../../analysis';
 import { invariant } from '../../base/errors';
-import { DataType, type Value } from '../../onnx';
+import { DataType, type Node, type Value } from '../../onnx';
 import { floatTensor, removeUnread, storeInPlace } from '../../passes';
 
 /**
@@ -117,7 +117,6 @@ export function setLayerBias(layer: Layer, values: Float32Array): string | undef
   return undefined;
 }
 
-/** The sum takes the product's name, so that all readers and the graph's outputs stay as they are. */
 function addBehind(layer: Layer, constant: Value): void {
   const { node } = layer;
   const { graph } = node;
@@ -132,21 +131,38 @@ function addBehind(layer: Layer, constant: Value): void {
     },
     { after: node },
   );
-  const sum = add.outputs[0]!;
-  graph.replaceAllUses(product, sum, { outputs: true });
+  standBehind(product, add.outputs[0]!, add);
+}
+
+/**
+ * Everything that read a product reads what is computed from it, which takes its name, so that all readers and the graph's
+ * outputs stay as they are.
+ *
+ * @param reader the node that reads the product from here on, as its first input
+ */
+export function standBehind(product: Value, result: Value, reader: Node): void {
+  const { graph } = reader;
+  const { name } = product;
+  graph.replaceAllUses(product, result, { outputs: true });
   graph.renameValue(product, graph.freshName(`${name}_product`));
-  graph.renameValue(sum, name);
-  add.setInput(0, product);
+  graph.renameValue(result, name);
+  reader.setInput(0, product);
 }
 
 /**
  * What a layer's bias is multiplied by to be in units of its product x·W: beta / alpha of a Gemm, else 1.
  */
 export function biasFactor(layer: Layer): number {
-  const { node, kind, bias } = layer;
-  if (kind !== 'Gemm' || (bias !== undefined && bias.node !== node)) {
-    return 1;
-  }
-  const alpha = node.float('alpha', 1);
-  return alpha === 0 ? 1 : node.float('beta', 1) / alpha;
+  const alpha = hasOwnBias(layer) ? layer.node.float('alpha', 1) : 1;
+  return alpha === 0 ? 1 : biasBeta(layer) / alpha;
+}
+
+/** What a layer's bias is multiplied by before it is added to the output: beta of a Gemm, else 1. */
+export function biasBeta(layer: Layer): number {
+  return hasOwnBias(layer) ? layer.node.float('beta', 1) : 1;
+}
+
+/** Whether a layer is a Gemm whose bias is, or would be, its own third input. */
+function hasOwnBias({ node, kind, bias }: Layer): boolean {
+  return kind === 'Gemm' && (bias === undefined || bias.node === node);
 }

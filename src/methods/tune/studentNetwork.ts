@@ -3,7 +3,7 @@ import { matrixLayout } from '../../analysis';
 import type { QuantGrid } from '../../kernels';
 import { DataType, type Model, type TensorType, type Value } from '../../onnx';
 import { addGradients } from '../gradients';
-import { biasRefusal } from '../parameters';
+import { biasRefusal, standBehind } from '../parameters';
 import { feedGrids, type FedGrid } from '../quantize';
 
 /** Input of the student that holds a parameter, and its output with the gradient of the loss by it; undefined where none leads there. */
@@ -25,8 +25,8 @@ export interface StudentLayer {
   readonly factor: StudentParameter | undefined;
 }
 
-/** A quantiser of layers' inputs with the gradient by its scale; undefined where there is none. */
-export type StudentGrid = FedGrid & { readonly scaleGradient: string | undefined };
+/** A quantiser of layers' inputs, whose scale is a parameter. */
+export type StudentGrid = FedGrid & { readonly scale: StudentParameter };
 
 export interface Student {
   /** The network with its parameters as inputs. */
@@ -108,7 +108,7 @@ export function studentNetwork(model: Model, layers: readonly Layer[], options: 
       shift: parameter(shift),
       factor: factor && parameter(factor),
     })),
-    grids: fed.map((grid) => ({ ...grid, scaleGradient: parameter(graph.value(grid.inputs.scale)!).gradient })),
+    grids: fed.map((grid) => ({ ...grid, scale: parameter(graph.value(grid.inputs.scale)!) })),
     targets,
     notes: [
       ...notes,
@@ -172,10 +172,7 @@ function openChannels(
   const factor = isScalable ? input('factor') : undefined;
   const scaled = factor && behind('Mul', shift, factor, last);
   const sum = behind('Add', scaled ?? shift, shift, scaled?.producer() ?? last);
-  graph.replaceAllUses(output, sum, { outputs: true });
-  (scaled ?? sum).producer()!.setInput(0, output);
-  graph.renameValue(output, graph.freshName(`${name}_product`));
-  graph.renameValue(sum, name);
+  standBehind(output, sum, (scaled ?? sum).producer()!);
   shapes.set(output.name, type);
   return { name: layer.name, channels: rows, dims, product: output.name, shift, factor };
 }

@@ -17,8 +17,8 @@ describe('distillation', function () {
   const workspace = new SampleWorkspace((recipe) => {
     smallJob(recipe);
     recipe.quantization = {
-      weights: { bits: [3], range: 'min-max' },
-      activations: { bits: [3] },
+      weights: { bits: [2], range: 'min-max' },
+      activations: { bits: [4] },
       sensitivity: { samples: 32 },
       optimizer: { method: 'rtn' },
     };
