@@ -8,6 +8,13 @@ import { root } from './setup.mjs';
 import { startServer } from './vscodeServer.mjs';
 import { openWorkbench } from './workbench.mjs';
 
+/** What each suite of test/extension is run with; see {@link runHostSuite}. */
+export const HOST_SUITES = {
+  workspace: {},
+  restricted: { trust: true },
+  folders: { folders: ['first', 'second'] },
+};
+
 /** Bundles every suite: the extension host loads plain JavaScript. */
 export function buildHostSuites() {
   const built = spawnSync(process.execPath, [join(root, 'scripts', 'buildHostSuites.mjs')], {

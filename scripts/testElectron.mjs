@@ -3,15 +3,14 @@ import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTests } from '@vscode/test-electron';
-import { buildHostSuites, printResult, sampleWorkspace, workspaceOf } from './hostSuite.mjs';
+import { buildHostSuites, HOST_SUITES, printResult, sampleWorkspace, workspaceOf } from './hostSuite.mjs';
 import { root, setup } from './setup.mjs';
 
 setup();
 buildHostSuites();
 const version = process.argv[2] ?? '1.100.0';
 let failed = 0;
-for (const suite of ['workspace', 'restricted', 'folders']) {
-  const folders = suite === 'folders' ? ['first', 'second'] : undefined;
+for (const [suite, { trust, folders }] of Object.entries(HOST_SUITES)) {
   const workspace = sampleWorkspace(folders);
   const target = folders === undefined ? workspace : workspaceOf(workspace, folders);
   const path = join(tmpdir(), `lathe-electron-${suite}-${process.pid}.json`);
@@ -20,7 +19,7 @@ for (const suite of ['workspace', 'restricted', 'folders']) {
       version,
       extensionDevelopmentPath: root,
       extensionTestsPath: join(root, 'out', 'test', 'extension', 'index.js'),
-      launchArgs: [target, '--disable-extensions', ...(suite === 'restricted' ? [] : ['--disable-workspace-trust'])],
+      launchArgs: [target, '--disable-extensions', ...(trust === true ? [] : ['--disable-workspace-trust'])],
       extensionTestsEnv: { LATHE_TEST_SUITE: suite, LATHE_TEST_RESULT: path },
     }).catch(() => undefined);
     const result = JSON.parse(readFileSync(path, 'utf8'));

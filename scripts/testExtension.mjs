@@ -1,7 +1,7 @@
 // The extension in a real VS Code: suites inside its extension host, then the view as a user sees it.
 //   node scripts/testExtension.mjs [suite…]     workspace, restricted, folders, view
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { buildHostSuites, printResult, runHostSuite } from './hostSuite.mjs';
+import { buildHostSuites, HOST_SUITES, printResult, runHostSuite } from './hostSuite.mjs';
 import { runMocha } from './mocha.mjs';
 import { setup } from './setup.mjs';
 
@@ -11,14 +11,10 @@ setup({ vscode: true });
 mkdirSync('out', { recursive: true });
 const total = { passed: 0, failed: 0 };
 
-if (has('workspace') || has('restricted') || has('folders')) {
+if (Object.keys(HOST_SUITES).some(has)) {
   buildHostSuites();
 }
-for (const [suite, options] of [
-  ['workspace', {}],
-  ['restricted', { trust: true }],
-  ['folders', { folders: ['first', 'second'] }],
-]) {
+for (const [suite, options] of Object.entries(HOST_SUITES)) {
   if (!has(suite)) {
     continue;
   }

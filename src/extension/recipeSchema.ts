@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { DisposableStore } from '../base/disposable';
+import { ReadOnlyFiles } from './readOnlyFiles';
 
 /** Scheme of the address under which the manifest's `jsonValidation` names the recipe's schema. */
 const SCHEME = 'lathe-schema';
@@ -9,15 +9,10 @@ const SCHEME = 'lathe-schema';
  * and asking activates the extension (`onFileSystem:lathe-schema`). A recipe is JSON with comments like settings and
  * tsconfig files are, so activation by language would start the extension for all of those.
  */
-export class RecipeSchema implements vscode.FileSystemProvider, vscode.Disposable {
-  private readonly store = new DisposableStore();
-  private readonly didChange = this.store.add(new vscode.EventEmitter<vscode.FileChangeEvent[]>());
-  /** Never fires: the schema changes with the extension only. */
-  readonly onDidChangeFile = this.didChange.event;
-
+export class RecipeSchema extends ReadOnlyFiles {
   /** @param folder holds the schemas, by the names they have in addresses */
   constructor(private readonly folder: vscode.Uri) {
-    this.store.add(vscode.workspace.registerFileSystemProvider(SCHEME, this, { isReadonly: true }));
+    super(SCHEME);
   }
 
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
@@ -28,32 +23,8 @@ export class RecipeSchema implements vscode.FileSystemProvider, vscode.Disposabl
     return await vscode.workspace.fs.readFile(this.stored(uri));
   }
 
-  watch(): vscode.Disposable {
-    return new vscode.Disposable(() => undefined);
-  }
-
   readDirectory(uri: vscode.Uri): never {
     throw vscode.FileSystemError.FileNotADirectory(uri);
-  }
-
-  createDirectory(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-
-  writeFile(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-
-  delete(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-
-  rename(from: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(from);
-  }
-
-  dispose(): void {
-    this.store.dispose();
   }
 
   private stored(uri: vscode.Uri): vscode.Uri {

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 import type { LatheApi } from '../../../src/extension/extension';
+import { ReadOnlyFiles } from '../../../src/extension/readOnlyFiles';
 import {
   activateLathe,
   closeAll,
@@ -16,14 +17,9 @@ import {
 const MEMORY = 'lathe-memory';
 
 /** A workspace folder that is on no disk: what it was given at the start, and nothing can be written. */
-class MemoryFiles implements vscode.FileSystemProvider {
-  private readonly didChange = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
-  readonly onDidChangeFile = this.didChange.event;
-
-  constructor(private readonly files: ReadonlyMap<string, Uint8Array>) {}
-
-  watch(): vscode.Disposable {
-    return new vscode.Disposable(() => undefined);
+class MemoryFiles extends ReadOnlyFiles {
+  constructor(private readonly files: ReadonlyMap<string, Uint8Array>) {
+    super(MEMORY);
   }
 
   stat(uri: vscode.Uri): vscode.FileStat {
@@ -53,19 +49,6 @@ class MemoryFiles implements vscode.FileSystemProvider {
       throw vscode.FileSystemError.FileNotFound(uri);
     }
     return bytes;
-  }
-
-  createDirectory(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-  writeFile(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-  delete(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
-  }
-  rename(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.NoPermissions(uri);
   }
 }
 
@@ -124,6 +107,8 @@ describe('Several folders in one workspace', function () {
 describe('A folder that is on no disk', function () {
   this.timeout(200_000);
   let api: LatheApi;
+  let memory: MemoryFiles;
+  after(() => memory.dispose());
   before(async () => {
     api = await activateLathe();
     const bytes = (name: string): Uint8Array => readFileSync(inFolder(0, name).fsPath);
@@ -131,7 +116,7 @@ describe('A folder that is on no disk', function () {
     const files = new Map(
       ['resnet20.onnx', 'resnet20.lathe.json'].map((name) => [inFolder(0, name).path, bytes(name)]),
     );
-    vscode.workspace.registerFileSystemProvider(MEMORY, new MemoryFiles(files), { isReadonly: true });
+    memory = new MemoryFiles(files);
     const root = inFolder(0, '').with({ scheme: MEMORY });
     assert.ok(vscode.workspace.updateWorkspaceFolders(2, 0, { uri: root, name: 'elsewhere' }));
     await eventually('the third folder', () => vscode.workspace.workspaceFolders?.length === 3);
